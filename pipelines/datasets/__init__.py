@@ -1,0 +1,1 @@
+"""Whole data sets in a layout: checking, converting, pair lists."""

@@ -1,0 +1,1 @@
+"""Person and garment preprocessing: framing, pose, parsing, masks, agnostic maps."""

@@ -1,0 +1,120 @@
+"""Every stage and try-on system by name: what it is, and where its class lies.
+
+Imports no array library: a class is imported only when it is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from pipelines.errors import ConfigError
+from pipelines.layout import Artifact
+from pipelines.stage import Stage, StageInfo, Subject, TryOnSystem
+
+FRAME = StageInfo(
+    name="frame",
+    version=1,
+    subject=Subject.PERSON,
+    inputs=(Artifact.SOURCE,),
+    outputs=(Artifact.IMAGE,),
+    params=("size",),
+    summary="find the person in a photo and cut it to the stored size",
+)
+POSE = StageInfo(
+    name="pose",
+    version=1,
+    subject=Subject.PERSON,
+    inputs=(Artifact.IMAGE,),
+    outputs=(Artifact.POSE, Artifact.POSE_IMAGE),
+    params=("model",),
+    summary="BODY_25 joints and hands",
+)
+PARSE = StageInfo(
+    name="parse",
+    version=1,
+    subject=Subject.PERSON,
+    inputs=(Artifact.IMAGE, Artifact.POSE),
+    outputs=(Artifact.PARSE,),
+    params=("parser",),
+    summary="body parts and clothes as LIP ids",
+)
+AGNOSTIC = StageInfo(
+    name="agnostic",
+    version=1,
+    subject=Subject.PERSON,
+    inputs=(Artifact.IMAGE, Artifact.POSE, Artifact.PARSE),
+    outputs=(Artifact.PARSE_AGNOSTIC, Artifact.AGNOSTIC, Artifact.AGNOSTIC_MASK),
+    params=("variant",),
+    summary="the person without the worn garment",
+)
+GARMENT_FRAME = StageInfo(
+    name="garment-frame",
+    version=1,
+    subject=Subject.GARMENT,
+    inputs=(Artifact.SOURCE,),
+    outputs=(Artifact.CLOTH,),
+    params=("size",),
+    summary="cut a garment photo to the stored size",
+)
+CLOTH_MASK = StageInfo(
+    name="cloth-mask",
+    version=1,
+    subject=Subject.GARMENT,
+    inputs=(Artifact.CLOTH,),
+    outputs=(Artifact.CLOTH_MASK,),
+    summary="the garment in its photo",
+)
+
+STAGES: dict[str, tuple[StageInfo, str]] = {
+    "frame": (FRAME, "pipelines.preprocess.framing:FrameStage"),
+    "pose": (POSE, "pipelines.preprocess.pose:PoseStage"),
+    "parse": (PARSE, "pipelines.preprocess.parsing:ParseStage"),
+    "agnostic": (AGNOSTIC, "pipelines.preprocess.agnostic:AgnosticStage"),
+    "garment-frame": (GARMENT_FRAME, "pipelines.preprocess.framing:GarmentFrameStage"),
+    "cloth-mask": (CLOTH_MASK, "pipelines.preprocess.cloth_mask:ClothMaskStage"),
+}
+"""Stages in the order in which they run."""
+
+SYSTEMS: dict[str, tuple[StageInfo, str]] = {
+    "geometric": (
+        StageInfo(
+            name="tryon-geometric",
+            version=1,
+            subject=Subject.PAIR,
+            inputs=(
+                Artifact.IMAGE,
+                Artifact.POSE,
+                Artifact.PARSE,
+                Artifact.CLOTH,
+                Artifact.CLOTH_MASK,
+            ),
+            outputs=(),
+            summary="landmark and contour warping, no weights (Apache-2.0)",
+        ),
+        "pipelines.systems.geometric.tryon:GeometricTryOn",
+    ),
+}
+"""Try-on systems; ``auto`` takes the last one whose weights are at hand."""
+
+
+def stage(name: str, params: Mapping[str, Any]) -> Stage:
+    """Build a stage. Raises ``ConfigError`` for an unknown name."""
+    made: Stage = _load(STAGES, "stage", name)(**params)
+    return made
+
+
+def tryon_system(name: str, params: Mapping[str, Any]) -> TryOnSystem:
+    """Build a try-on system. Raises ``ConfigError`` for an unknown name."""
+    made: TryOnSystem = _load(SYSTEMS, "try-on system", name)(**params)
+    return made
+
+
+def _load(table: Mapping[str, tuple[StageInfo, str]], kind: str, name: str) -> Any:
+    if name not in table:
+        raise ConfigError(
+            f"unknown {kind} {name!r}", code="unknown_name", hint=f"Known: {', '.join(table)}."
+        )
+    module, _, attribute = table[name][1].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,1 @@
+"""Try-on systems, one package each; a system never imports another."""

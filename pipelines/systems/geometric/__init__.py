@@ -1,0 +1,1 @@
+"""Try-on without learned weights: landmark and contour warping of the garment."""

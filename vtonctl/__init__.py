@@ -1,0 +1,1 @@
+"""The vtonctl command line: commands, runs and what they show."""

@@ -1,0 +1,1 @@
+"""One module per command: options into a request, the request into a run."""

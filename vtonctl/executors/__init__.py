@@ -1,0 +1,1 @@
+"""Where tasks are executed: processes on this machine, or a cluster."""
