@@ -1,0 +1,104 @@
+"""What a run did: counts, failures, flags; from it come exit code, table, JSON and report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line (errors carry their own, see ``pipelines.errors``)."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    SOME_FAILED = 3
+    SOME_FLAGGED = 4
+    CONFIG = 64
+    LIST = 65
+    INPUT = 66
+    WEIGHTS_MISSING = 69
+    STORAGE = 74
+    LOCKED = 75
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+@dataclass(frozen=True)
+class ItemOutcome:
+    """One item of one stage, as recorded in the ledger and shown to people."""
+
+    item: str
+    stage: str
+    status: str
+    """``done``, ``current`` (nothing to do), ``failed``, ``blocked`` or ``poison``."""
+    code: str = ""
+    """Error code of a failure (``pipelines.errors.ItemError``)."""
+    message: str = ""
+    hint: str = ""
+    flags: tuple[str, ...] = ()
+    score: float = 1.0
+    seconds: float = 0.0
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The whole run."""
+
+    command: str
+    """``preprocess`` or ``tryon``."""
+    root: Path
+    out: Path
+    outcomes: tuple[ItemOutcome, ...]
+    """One per stage and item of this run's plan, blocked ones included."""
+    seconds: float
+    interrupted_by: int = 0
+    """Number of the signal that ended the run early, or 0."""
+    dry_run: bool = False
+    estimate_s: float = 0.0
+    """Estimated duration of what is to do (with ``dry_run``)."""
+
+    def count(self, *statuses: str) -> int:
+        """Number of outcomes with one of these statuses."""
+        return sum(o.status in statuses for o in self.outcomes)
+
+    @property
+    def failures(self) -> tuple[ItemOutcome, ...]:
+        """The outcomes that are neither done nor current."""
+        return tuple(o for o in self.outcomes if o.status in ("failed", "blocked", "poison"))
+
+    @property
+    def status(self) -> str:
+        """``success``, ``partial`` or ``error`` (nothing succeeded)."""
+        if not self.failures and not self.interrupted_by:
+            return "success"
+        return "partial" if self.count("done", "current") else "error"
+
+    def exit_code(self, *, fail_on_flag: bool = False) -> int:
+        """The exit code for this run."""
+        if self.interrupted_by:
+            return 128 + self.interrupted_by
+        if self.failures:
+            return ExitCode.SOME_FAILED
+        if fail_on_flag and any(o.flags for o in self.outcomes):
+            return ExitCode.SOME_FLAGGED
+        return ExitCode.OK
+
+
+class ProgressSink(Protocol):
+    """Who hears of progress; all methods return quickly and never raise."""
+
+    def planned(self, stage: str, to_do: int, current: int) -> None:
+        """So many items of a stage are to do, so many are up to date."""
+        ...
+
+    def finished(self, outcome: ItemOutcome) -> None:
+        """One item of one stage has ended."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something a person may want to know."""
+        ...
