@@ -9,7 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from pipelines.types import Keypoints
+from pipelines.types import Keypoints, Pose
 
 
 class Body25(IntEnum):
@@ -42,6 +42,57 @@ class Body25(IntEnum):
     RIGHT_HEEL = 24
 
 
+class Coco18(IntEnum):
+    """COCO-18 joints in file order, as CP-VTON, ACGPN and MPV poses have them."""
+
+    NOSE = 0
+    NECK = 1
+    RIGHT_SHOULDER = 2
+    RIGHT_ELBOW = 3
+    RIGHT_WRIST = 4
+    LEFT_SHOULDER = 5
+    LEFT_ELBOW = 6
+    LEFT_WRIST = 7
+    RIGHT_HIP = 8
+    RIGHT_KNEE = 9
+    RIGHT_ANKLE = 10
+    LEFT_HIP = 11
+    LEFT_KNEE = 12
+    LEFT_ANKLE = 13
+    RIGHT_EYE = 14
+    LEFT_EYE = 15
+    RIGHT_EAR = 16
+    LEFT_EAR = 17
+
+
+class Coco17(IntEnum):
+    """COCO-17 joints in order (torchvision, YOLO): left before right, no neck."""
+
+    NOSE = 0
+    LEFT_EYE = 1
+    RIGHT_EYE = 2
+    LEFT_EAR = 3
+    RIGHT_EAR = 4
+    LEFT_SHOULDER = 5
+    RIGHT_SHOULDER = 6
+    LEFT_ELBOW = 7
+    RIGHT_ELBOW = 8
+    LEFT_WRIST = 9
+    RIGHT_WRIST = 10
+    LEFT_HIP = 11
+    RIGHT_HIP = 12
+    LEFT_KNEE = 13
+    RIGHT_KNEE = 14
+    LEFT_ANKLE = 15
+    RIGHT_ANKLE = 16
+
+
+MEDIAPIPE33_TO_BODY25 = {
+    0: 0, 12: 2, 14: 3, 16: 4, 11: 5, 13: 6, 15: 7, 24: 9, 26: 10, 28: 11, 23: 12, 25: 13, 27: 14,
+    5: 15, 2: 16, 8: 17, 7: 18, 31: 19, 29: 21, 32: 22, 30: 24,
+}  # fmt: skip
+"""BODY_25 joint of each MediaPipe landmark that has one (neck, mid-hip, small toes have none)."""
+
 BODY25_TO_COCO18 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 """BODY_25 index of each COCO-18 joint. Joints 9 and 12 are hips in BODY_25, knees in COCO-18."""
 
@@ -54,6 +105,12 @@ BODY25_LIMBS = (
     (11, 22), (22, 23), (11, 24),
 )  # fmt: skip
 """Limbs in the order OpenPose draws them; a limb takes the colour of its second joint."""
+
+COCO18_LIMBS = (
+    (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11), (11, 12),
+    (12, 13), (1, 0), (0, 14), (14, 16), (0, 15), (15, 17),
+)  # fmt: skip
+"""Limbs of COCO-18 in drawing order."""
 
 BODY25_SWAP = (
     0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21,
@@ -97,6 +154,40 @@ def _with_middle(body: Keypoints, joint: int, a: int, b: int) -> Keypoints:
 def mirror(body: Keypoints, width: int) -> Keypoints:
     """The joints of the horizontally flipped image of this width, left and right swapped."""
     index = list(BODY25_SWAP)
-    xy, score = body.xy[index].copy(), body.score[index].copy()
-    xy[:, 0] = np.where(score > 0, width - 1 - xy[:, 0], 0)
-    return Keypoints(xy, score)
+    return _flipped(Keypoints(body.xy[index], body.score[index]), width)
+
+
+def mirror_pose(pose: Pose, width: int) -> Pose:
+    """The pose on the horizontally flipped image; the hands change sides, the face is dropped.
+
+    Face points have no mirrored order of their own in the files, and no reader here needs them.
+    """
+    return Pose(
+        mirror(pose.body, width),
+        left_hand=None if pose.right_hand is None else _flipped(pose.right_hand, width),
+        right_hand=None if pose.left_hand is None else _flipped(pose.left_hand, width),
+    )
+
+
+def scaled(pose: Pose, x: float, y: float) -> Pose:
+    """The pose on the image resized by the factors ``x`` and ``y``.
+
+    Pixel centres are kept in place: the left edge of the first pixel stays at -0.5.
+    """
+    hands_and_face = (
+        None if part is None else _scaled(part, x, y)
+        for part in (pose.left_hand, pose.right_hand, pose.face)
+    )
+    return Pose(_scaled(pose.body, x, y), *hands_and_face)
+
+
+def _flipped(points: Keypoints, width: int) -> Keypoints:
+    xy = points.xy.copy()
+    xy[:, 0] = np.where(points.score > 0, width - 1 - xy[:, 0], 0)
+    return Keypoints(xy, points.score)
+
+
+def _scaled(part: Keypoints, x: float, y: float) -> Keypoints:
+    factor = np.array((x, y), np.float32)
+    xy = (part.xy + np.float32(0.5)) * factor - np.float32(0.5)
+    return Keypoints(np.where(part.score[:, None] > 0, xy, 0).astype(np.float32), part.score)

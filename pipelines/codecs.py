@@ -21,6 +21,7 @@ from pipelines.labels import LIP20, Labels, palette
 from pipelines.layout import Encoding
 from pipelines.photo_reading import DAMAGE, MAX_PIXELS
 from pipelines.photo_reading import read_photo as read_photo
+from pipelines.relabel import relabel as relabel
 from pipelines.types import Mask, ParseMap, Pose
 
 MASK_THRESHOLD = 128
@@ -35,7 +36,8 @@ def encode(
 ) -> bytes:
     """The bytes of a file of this encoding; equal values give equal bytes.
 
-    ``value`` is an Image, Mask, ParseMap (of the set ``labels``) or Pose, as the encoding wants;
+    ``value`` is an Image, Mask, ParseMap or Pose, as the encoding wants; a ParseMap of another
+    set than ``labels`` is merged into it where a merge exists (``pipelines.labels.MERGES``).
     ``quality`` 1..100 holds for RGB JPEG and WEBP (100 = lossless for WEBP). No metadata is
     written. Raises ``ValueError`` for a value of another type, shape or label set.
     """
@@ -90,9 +92,7 @@ def _encode_rgb(value: Any, encoding: Encoding, quality: int) -> bytes:
 def _encode_labels(value: Any, labels: type[Labels], *, colours: bool) -> bytes:
     if not isinstance(value, ParseMap):
         raise ValueError(f"a ParseMap is wanted, got {type(value).__name__}")
-    if value.labels is not labels:
-        raise ValueError(f"ids of {value.labels.__name__} where {labels.__name__} is wanted")
-    ids = _checked(value.ids, np.uint8, 2)
+    ids = _checked(relabel(value, labels).ids, np.uint8, 2)
     if ids.max() > max(labels):
         raise ValueError(f"id {ids.max()} is not one of {labels.__name__}")
     picture = PillowImage.fromarray(ids)

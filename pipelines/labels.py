@@ -65,6 +65,31 @@ class CPVTONPlus21(Labels):
     NECK = 20
 
 
+class CPVTON20(Labels):
+    """LIP ids as CP-VTON writes ``image-parse``: no neck (it counts as face); 10 is jumpsuits."""
+
+    BACKGROUND = 0
+    HAT = 1
+    HAIR = 2
+    GLOVE = 3
+    SUNGLASSES = 4
+    UPPER = 5
+    DRESS = 6
+    COAT = 7
+    SOCKS = 8
+    PANTS = 9
+    JUMPSUITS = 10
+    SCARF = 11
+    SKIRT = 12
+    FACE = 13
+    LEFT_ARM = 14
+    RIGHT_ARM = 15
+    LEFT_LEG = 16
+    RIGHT_LEG = 17
+    LEFT_SHOE = 18
+    RIGHT_SHOE = 19
+
+
 class ATR18(Labels):
     """ATR ids; no neck, glove, coat, socks or jumpsuits."""
 
@@ -166,8 +191,86 @@ CPVTONPLUS21_TO_LIP20: Mapping[int, int] = {**{i: i for i in range(20)}, 10: 6, 
 LIP20_TO_CPVTONPLUS21: Mapping[int, int] = {**{i: i for i in range(20)}, 10: 20}
 """LIP ids (10 = torso skin) to CP-VTON+'s."""
 
-LIP20_TO_CPVTON: Mapping[int, int] = {**{i: i for i in range(20)}, 10: 13}
+LIP20_TO_CPVTON20: Mapping[int, int] = {**{i: i for i in range(20)}, 10: 13}
 """LIP ids (10 = torso skin) to plain LIP without a neck: the neck counts as face."""
+
+CPVTON20_TO_LIP20: Mapping[int, int] = {**{i: i for i in range(20)}, 10: 6}
+"""Plain LIP to LIP ids with 10 = torso skin: jumpsuits become dress."""
+
+ACGPN14_TO_LIP20: Mapping[int, int] = {
+    0: 0, 1: 2, 4: 5, 5: 18, 6: 19, 7: 10, 8: 9, 9: 16, 10: 17, 11: 14, 12: 13, 13: 15,
+}  # fmt: skip
+"""ACGPN's ids to LIP's: hats are lost in hair, skirts in pants, and NOISE, which is mostly neck,
+becomes neck."""
+
+LIP20_TO_ATR18: Mapping[int, int] = {
+    0: 0, 1: 1, 2: 2, 3: 0, 4: 3, 5: 4, 6: 7, 7: 4, 8: 0, 9: 6, 10: 11, 11: 17, 12: 5, 13: 11,
+    14: 14, 15: 15, 16: 12, 17: 13, 18: 9, 19: 10,
+}  # fmt: skip
+"""LIP ids to ATR's: coats become upper clothes, the neck face; gloves and socks are lost."""
+
+MERGES: Mapping[tuple[type[Labels], type[Labels]], Mapping[int, int]] = {
+    (LIP20, VITONHD13): LIP20_TO_VITONHD13,
+    (VITONHD13, VITONHD7): VITONHD13_TO_VITONHD7,
+    (LIP20, ACGPN14): LIP20_TO_ACGPN14,
+    (LIP20, ATR18): LIP20_TO_ATR18,
+    (LIP20, CPVTON20): LIP20_TO_CPVTON20,
+    (LIP20, CPVTONPlus21): LIP20_TO_CPVTONPLUS21,
+    (ATR18, LIP20): ATR18_TO_LIP20,
+    (CPVTON20, LIP20): CPVTON20_TO_LIP20,
+    (CPVTONPlus21, LIP20): CPVTONPLUS21_TO_LIP20,
+    (ACGPN14, LIP20): ACGPN14_TO_LIP20,
+}
+"""Every direct merge, by source and target set."""
+
+
+def merge_table(source: type[Labels], target: type[Labels]) -> dict[int, int]:
+    """Target id of each source id, direct or by way of LIP20.
+
+    Raises ``ValueError`` where there is no way (for example out of VITONHD7).
+    """
+    if source is target:
+        return {int(label): int(label) for label in source}
+    if (source, target) in MERGES:
+        return dict(MERGES[source, target])
+    if (source, LIP20) in MERGES and (LIP20, target) in MERGES:
+        first, second = MERGES[source, LIP20], MERGES[LIP20, target]
+        return {label: second[first[label]] for label in first}
+    if source is LIP20 and target is VITONHD7:
+        return {label: VITONHD13_TO_VITONHD7[group] for label, group in LIP20_TO_VITONHD13.items()}
+    raise ValueError(f"{source.__name__} cannot be expressed in {target.__name__}")
+
+
+def mirror_table(labels: type[Labels]) -> dict[int, int]:
+    """Id of each label's mirror image: the labels of the left and right sides are swapped."""
+    swapped = {}
+    for label in labels:
+        side, _, part = label.name.partition("_")
+        other = {"LEFT": "RIGHT", "RIGHT": "LEFT"}.get(side)
+        swapped[int(label)] = int(labels[f"{other}_{part}"] if other else label)
+    return swapped
+
+
+HEAD_KEPT_CPVTON = frozenset({1, 2, 4, 13})
+"""LIP ids that VITON, CP-VTON and the multi-pose loaders keep as the head."""
+
+HEAD_KEPT_CPVTONPLUS_GMM = frozenset({1, 4, 13})
+"""LIP ids that CP-VTON+ keeps when it warps: no hair."""
+
+KEPT_CPVTONPLUS_TOM = frozenset({1, 2, 4, 9, 12, 13, 16, 17})
+"""LIP ids that CP-VTON+ keeps when it composes: head, trousers, skirt and legs."""
+
+CLOTH_VITON = frozenset({5})
+"""LIP ids that VITON (2018) takes as the garment."""
+
+CLOTH_CPVTON = frozenset({5, 6, 7})
+"""LIP ids that CP-VTON and CP-VTON+ take as the garment."""
+
+FACE_MULTIPOSE, HAIR_MULTIPOSE = frozenset({4, 13}), frozenset({1, 2})
+"""LIP ids that the multi-pose networks take as face and as hair."""
+
+BOTTOM_MULTIPOSE = frozenset({9, 12})
+"""LIP ids that the multi-pose networks take as the bottom part (legs 16 and 17 stand alone)."""
 
 PALETTE_CIHP: tuple[tuple[int, int, int], ...] = (
     (0, 0, 0), (128, 0, 0), (255, 0, 0), (0, 85, 0), (170, 0, 51), (255, 85, 0), (0, 0, 85),
@@ -201,6 +304,6 @@ def voc_palette(size: int = 256) -> tuple[tuple[int, int, int], ...]:
 
 def palette(labels: type[Labels]) -> tuple[tuple[int, int, int], ...]:
     """RGB per id for pictures of this label set (index = id)."""
-    if labels in (LIP20, CPVTONPlus21):
+    if labels in (LIP20, CPVTON20, CPVTONPlus21):
         return (*PALETTE_CIHP, PALETTE_CPVTONPLUS_NECK)[: max(labels) + 1]
     return voc_palette(max(labels) + 1)
