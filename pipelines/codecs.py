@@ -69,7 +69,7 @@ def decode(
         raise ItemError(f"{name}: empty (0 bytes).", code="empty", hint="Make it again.")
     if encoding in (Encoding.POSE_BODY25_JSON, Encoding.POSE_COCO18_JSON):
         return pose_json.decode_pose(data, name)
-    picture = _open(data, name)
+    picture = open_picture(data, name)
     if encoding in (Encoding.LABELS_PALETTE_PNG, Encoding.LABELS_GRAY_PNG):
         return _decode_labels(picture, labels, name)
     if encoding in (Encoding.MASK_JPEG, Encoding.MASK_PNG):
@@ -124,7 +124,8 @@ def _save(picture: PillowImage.Image, file_format: str, **options: Any) -> bytes
     return out.getvalue()
 
 
-def _open(data: bytes, name: str) -> PillowImage.Image:
+def open_picture(data: bytes, name: str) -> PillowImage.Image:
+    """A stored picture, decoded completely. Raises ``ItemError``: ``unreadable``, ``too_large``."""
     try:
         picture = PillowImage.open(io.BytesIO(data), formats=_FORMATS)
         if picture.width * picture.height > MAX_PIXELS:

@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,31 +57,48 @@ def read_pairs(
     ``<product>/<file>``. Raises ``InputError`` for a file that cannot be read and ``ListError``
     (codes ``bad_row``, ``bad_name``, ``unknown_item``, ``no_pairs``) that names the line.
     """
-    people, clothes = _lookup(persons), _lookup(garments)
     pairs: dict[tuple[str, str, str], Pair] = {}
+    rows = scan_pairs(path, persons=persons, garments=garments, split=split, nested=nested)
+    for row in rows:
+        if isinstance(row, ListError):
+            raise row
+        pairs.setdefault((row.person, row.garment, row.pose), row)
+    if not pairs:
+        raise ListError(f"{path}: there is no pair in it.", code="no_pairs", hint=_EXAMPLE)
+    return list(pairs.values())
+
+
+def scan_pairs(
+    path: Path,
+    *,
+    persons: Collection[str] | None = None,
+    garments: Collection[str] | None = None,
+    split: str | None = None,
+    nested: bool = False,
+) -> Iterator[Pair | ListError]:
+    """Every row of a list file as ``read_pairs`` reads it; a bad row is given, not raised.
+
+    Raises ``InputError`` for a file that cannot be read, ``ListError`` for one that is not text.
+    """
+    people, clothes = _lookup(persons), _lookup(garments)
     for number, line in enumerate(_lines(path), start=1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
-        columns = _columns(line, where)
-        if len(columns) == 4:
-            if split is not None and columns[3] != split:
+        try:
+            person, garment, pose, of_split = _columns(line, where)
+            if split is not None and of_split not in (split, ""):
                 continue
-            person, pose, garment = columns[:3]
-        else:
-            (person, garment), pose = columns, ""
-        for name in filter(None, (person, garment, pose)):
-            _check_name(name, where, nested=nested)
-        pair = Pair(
-            _resolve(person, people, "person", where),
-            _resolve(garment, clothes, "garment", where),
-            _resolve(pose, people, "person", where) if pose else ItemId(""),
-            number,
-        )
-        pairs.setdefault((pair.person, pair.garment, pair.pose), pair)
-    if not pairs:
-        raise ListError(f"{path}: there is no pair in it.", code="no_pairs", hint=_EXAMPLE)
-    return list(pairs.values())
+            for name in filter(None, (person, garment, pose)):
+                _check_name(name, where, nested=nested)
+            yield Pair(
+                _resolve(person, people, "person", where),
+                _resolve(garment, clothes, "garment", where),
+                _resolve(pose, people, "person", where) if pose else ItemId(""),
+                number,
+            )
+        except ListError as error:
+            yield error
 
 
 def make_pairs(
@@ -209,16 +226,19 @@ def _lines(path: Path) -> list[str]:
         ) from None
 
 
-def _columns(line: str, where: str) -> list[str]:
+def _columns(line: str, where: str) -> tuple[str, str, str, str]:
+    """Person, garment, pose and split; the last two are "" in a list of pairs."""
     parts = line.split("\t") if "\t" in line.strip() else line.split()
     columns = [part.strip(" ") for part in parts]
-    if len(columns) not in (2, 4) or not all(columns) or (len(columns) == 4 and "\t" not in line):
-        raise ListError(
-            f"{where}: two names are wanted, found {len(columns)}: {_shown(line)}.",
-            code="bad_row",
-            hint=_EXAMPLE,
-        )
-    return columns
+    if len(columns) == 2 and all(columns):
+        return columns[0], columns[1], "", ""
+    if len(columns) == 4 and all(columns) and "\t" in line:
+        return columns[0], columns[2], columns[1], columns[3]
+    raise ListError(
+        f"{where}: two names are wanted, found {len(columns)}: {_shown(line)}.",
+        code="bad_row",
+        hint=_EXAMPLE,
+    )
 
 
 def _check_name(name: str, where: str, *, nested: bool) -> None:
