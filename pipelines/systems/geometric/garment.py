@@ -1,0 +1,188 @@
+"""A garment photo made ready for warping: clean colours and outline, landmarks, sleeves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from pipelines.errors import ItemError
+from pipelines.stage import GarmentInputs
+from pipelines.systems.geometric.landmarks import (
+    Landmarks,
+    Point,
+    SidePoints,
+    Silhouette,
+    find_landmarks,
+    silhouette,
+    sleeve_masks,
+)
+from pipelines.systems.geometric.sleeves import SleeveAxis, fit_sleeve
+from pipelines.types import Alpha, Image, Mask
+
+
+class SleeveKind(str, Enum):
+    """How far the sleeves of a garment reach down the arm."""
+
+    NONE = "none"
+    SHORT = "short"
+    HALF = "half"
+    LONG = "long"
+
+
+class Part(IntEnum):
+    """Ids in ``PreparedGarment.parts`` and ``WarpedGarment.parts``; sides are the wearer's."""
+
+    NONE = 0
+    TORSO = 1
+    LEFT_SLEEVE = 2
+    RIGHT_SLEEVE = 3
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedGarment:
+    """A garment at its photo's own resolution ``[H, W]``.
+
+    ``image`` is ``uint8 [H, W, 3]`` RGB with the garment's colours carried a little beyond its
+    outline; ``alpha`` is ``float32 [H, W]`` in 0..1, without the inside of the back collar.
+    ``inner_collar`` is ``bool [H, W]``: what was removed there. ``parts`` is ``uint8 [H, W]`` of
+    ``Part`` (the sleeves' ids may reach beyond the outline). ``landmarks`` are in photo pixels.
+    ``neck_front`` is the lowest point of the front neckline. ``left_sleeve`` and ``right_sleeve``
+    are the sleeves' axes, ``None`` where there is none; ``sleeve_kind`` and ``sleeve_ratio``
+    (sleeve length / shoulder width, 0 without sleeves) describe the longer one. ``is_top`` is
+    false for what looks like trousers, a skirt or no garment.
+    """
+
+    image: Image
+    alpha: Alpha
+    inner_collar: Mask
+    parts: NDArray[np.uint8]
+    landmarks: Landmarks
+    neck_front: Point
+    left_sleeve: SleeveAxis | None
+    right_sleeve: SleeveAxis | None
+    sleeve_kind: SleeveKind
+    sleeve_ratio: float
+    is_top: bool
+
+
+def prepare_garment(inputs: GarmentInputs) -> PreparedGarment:
+    """Find landmarks, sleeves and the inner collar of a garment photo and clean its outline.
+
+    Raises ``ItemError`` (code ``no_garment``) where the mask is empty or tiny.
+    """
+    if inputs.mask.sum() < 64:
+        raise ItemError(
+            "the garment mask is empty",
+            code="no_garment",
+            hint="Give a photo of one garment on a plain background.",
+        )
+    shape = silhouette(inputs.mask)
+    marks = find_landmarks(shape)
+    left_mask, right_mask = sleeve_masks(shape, marks)
+    left, right = (
+        _sleeve(shape, side, mask)
+        for side, mask in ((marks.left, left_mask), (marks.right, right_mask))
+    )
+    size = inputs.mask.shape
+    mask = _clean_mask(inputs.mask)
+    inner = np.zeros(size, np.bool_)
+    ratio = max((s.length for s in (left, right) if s), default=0.0) / _shoulder_width(marks)
+    return PreparedGarment(
+        image=_bleed(inputs.image, mask & ~inner),
+        alpha=_soft(mask & ~inner),
+        inner_collar=inner,
+        parts=_parts(shape, left_mask, right_mask, size),
+        landmarks=marks,
+        neck_front=marks.neck_top,
+        left_sleeve=left,
+        right_sleeve=right,
+        sleeve_kind=_kind(ratio),
+        sleeve_ratio=ratio,
+        is_top=_is_top(shape, marks),
+    )
+
+
+def _shoulder_width(marks: Landmarks) -> float:
+    return max(1.0, float(np.hypot(*(marks.left.shoulder - marks.right.shoulder))))
+
+
+def _kind(ratio: float) -> SleeveKind:
+    if ratio == 0:
+        return SleeveKind.NONE
+    if ratio < 0.62:
+        return SleeveKind.SHORT
+    return SleeveKind.HALF if ratio < 1.15 else SleeveKind.LONG
+
+
+def _sleeve(shape: Silhouette, side: SidePoints, mask: Mask) -> SleeveAxis | None:
+    if side.cuff_outer is None or side.cuff_inner is None:
+        return None
+    ys, xs = np.nonzero(mask)
+    points = shape.to_photo(np.stack([xs, ys], axis=1).astype(float))
+    return fit_sleeve(points, side.shoulder, side.armpit, side.cuff_outer, side.cuff_inner)
+
+
+def _clean_mask(mask: Mask) -> Mask:
+    """The mask's largest piece with pinholes filled."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    piece = labels == 1 + int(np.argmax(stats[1:count, cv2.CC_STAT_AREA]))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~piece).astype(np.uint8))
+    tiny = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < 0.002 * piece.sum())
+    filled: Mask = piece | np.isin(labels, tiny)
+    return filled
+
+
+def _soft(mask: Mask) -> Alpha:
+    """Antialiased alpha of a mask, drawn in half a pixel to leave the background's fringe out."""
+    blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(0.7, mask.shape[0] / 900))
+    soft: Alpha = np.clip((blurred - 0.55) / 0.4, 0, 1).astype(np.float32)
+    return soft
+
+
+def _bleed(image: Image, mask: Mask) -> Image:
+    """The image with the colours just inside the outline carried outward."""
+    depth = max(1, round(mask.shape[0] / 400))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * depth + 1, 2 * depth + 1))
+    core = cv2.erode(mask.astype(np.uint8), kernel)
+    if not core.any():
+        return image
+    reach = cv2.dilate(mask.astype(np.uint8), np.ones((12 * depth + 1,) * 2, np.uint8))
+    ys, xs = np.nonzero(reach)
+    y0, y1, x0, x1 = ys.min(), ys.max() + 1, xs.min(), xs.max() + 1
+    index = ndimage.distance_transform_edt(
+        core[y0:y1, x0:x1] == 0, return_distances=False, return_indices=True
+    )
+    bled = image.copy()
+    bled[y0:y1, x0:x1] = image[y0:y1, x0:x1][tuple(index)]
+    return bled
+
+
+def _parts(shape: Silhouette, left: Mask, right: Mask, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Sleeve and trunk ids at the photo's size; pixels near a part take the nearest part's id."""
+    small = np.where(shape.mask, int(Part.TORSO), 0).astype(np.uint8)
+    small[left], small[right] = Part.LEFT_SLEEVE, Part.RIGHT_SLEEVE
+    index = ndimage.distance_transform_edt(small == 0, return_distances=False, return_indices=True)
+    spread = small[tuple(index)]
+    ys, xs = np.indices(size, dtype=np.float32)
+    corner = shape.from_photo(np.zeros(2))
+    map_x = (xs / shape.step[0] + corner[0]).astype(np.float32)
+    map_y = (ys / shape.step[1] + corner[1]).astype(np.float32)
+    parts = cv2.remap(spread, map_x, map_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    return parts.astype(np.uint8)
+
+
+def _is_top(shape: Silhouette, marks: Landmarks) -> bool:
+    """False for two legs (a gap up the middle from below) and for very long or flat shapes."""
+    mask, axis = shape.mask, round(shape.axis)
+    column = mask[:, max(0, axis - 2) : axis + 3].all(axis=1)
+    rows = np.flatnonzero(mask.any(axis=1))
+    tall = rows[-1] - rows[0]
+    legs = not column[rows[0] + tall // 2 : rows[0] + int(0.9 * tall)].mean() > 0.6
+    width = float(np.hypot(*(marks.left.armpit - marks.right.armpit)))
+    length = float(marks.hem_centre[1] - marks.neck_top[1])
+    return not legs and 0.3 < length / max(width, 1.0) < 3.2
