@@ -1,0 +1,274 @@
+"""A person as layers, back to front: plate without the top, arms, and what is always in front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.labels import LIP20
+from pipelines.stage import PersonInputs
+from pipelines.systems.geometric.fill import Floats, grain, grown, membrane, opened, shrunk
+from pipelines.systems.geometric.limbs import Arm, find_arm
+from pipelines.systems.geometric.regions import (
+    Regions,
+    filled_polygon,
+    find_regions,
+    hips,
+    shoulders,
+    skin_like,
+    torso_polygon,
+)
+from pipelines.systems.geometric.skin import (
+    continued,
+    light_from_left,
+    round_shading,
+    skin_colour,
+    skin_grain,
+)
+from pipelines.types import Image, Mask
+
+Bytes = NDArray[np.uint8]
+"""A soft mask ``uint8 [H, W]``, 255 = fully inside."""
+
+_WAIST = 0.74
+"""Where trousers end below a lifted top, from shoulders (0) to hips (1)."""
+
+
+@dataclass(frozen=True, eq=False)
+class PersonLayers:
+    """A person taken apart, at the photo's own size; soft masks are ``uint8``, 255 = inside.
+
+    Back to front: ``plate`` is the background with the lower clothes, where the top was
+    (``removed``) and behind the arms; ``chest`` under ``chest_alpha`` is the bare trunk, ``arms``
+    under ``arm_alpha`` the bare arms, of which ``arm_over`` lies over the trunk; ``front`` is what
+    no garment may cover. ``lower`` are the lower clothes, ``tucked`` says whether the old top was
+    worn inside them, ``trunk`` is where a top belongs. ``left_reach`` and ``right_reach`` are
+    ``uint8`` at working size: how far down that arm a pixel lies, 0 = shoulder, 250 = wrist,
+    255 = not near it.
+    """
+
+    photo: Image
+    plate: Image
+    removed: Bytes
+    chest: Image
+    chest_alpha: Bytes
+    arms: Image
+    arm_alpha: Bytes
+    arm_over: Bytes
+    front: Bytes
+    lower: Bytes
+    trunk: Bytes
+    tucked: bool
+    left_reach: Bytes
+    right_reach: Bytes
+    regions: Regions
+
+
+@dataclass(frozen=True, eq=False)
+class _Bare:
+    """Skin at working size: colours and shapes."""
+
+    chest: Floats
+    chest_shape: Mask
+    arms: Floats
+    arm_shape: Mask
+    over_trunk: NDArray[np.float32]
+    hands: Mask
+    left_reach: Bytes
+    right_reach: Bytes
+
+
+def split_person(person: PersonInputs, trunk_outline: NDArray[np.float64]) -> PersonLayers:
+    """Take a person apart. Raises ``ItemError`` (``uncertain_pose``, ``no_garment``).
+
+    ``trunk_outline`` ``[N, 2]`` is the outline of the clothed trunk in pixels of the photo.
+    """
+    regions = find_regions(person)
+    ids = cv2.resize(person.parse.ids, regions.image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    unit = regions.unit_px
+    bare = _bare_skin(regions, ids == LIP20.FACE)
+    clothed = filled_polygon(trunk_outline * regions.scale, ids.shape)
+    kept_head = shrunk(regions.head, 1) if regions.scale < 1 else regions.head
+    removed = grown(regions.old, max(1.5, unit / 32)) & ~kept_head & ~bare.hands
+    size = (person.image.shape[1], person.image.shape[0])
+    removed_soft = _soft(removed, size)
+    visible_arm = _soft(shrunk(regions.arms & ~removed, 1), size)
+    arms = _mixed(_enlarged(bare.arms, size), person.image, visible_arm)
+    skin = bare.chest_shape & (_above_waist(regions) | ~regions.lower.any())
+    return PersonLayers(
+        photo=person.image,
+        plate=_plate(person.image, regions, clothed | bare.chest_shape, removed),
+        removed=removed_soft,
+        chest=_mixed(_enlarged(bare.chest, size), person.image, 255 - removed_soft),
+        chest_alpha=_soft(skin & ~(regions.lower & ~removed), size),
+        arms=arms,
+        arm_alpha=_soft(bare.arm_shape | regions.arms, size),
+        arm_over=_as_bytes(_enlarged(bare.over_trunk, size)),
+        front=_soft(kept_head | bare.hands, size),
+        lower=_soft(regions.lower & ~removed, size),
+        trunk=_soft(clothed | bare.chest_shape, size),
+        tucked=_is_tucked(regions),
+        left_reach=bare.left_reach,
+        right_reach=bare.right_reach,
+        regions=regions,
+    )
+
+
+def _bare_skin(regions: Regions, face: Mask) -> _Bare:
+    unit, shape = regions.unit_px, regions.old.shape
+    like = skin_like(regions.image, face) if face.any() else np.ones(shape, bool)
+    bare_arms = regions.arms & like if (regions.arms & like).any() else regions.arms
+    tone = skin_colour(regions, bare_arms, regions.neck & like, face)
+    chest_tone = skin_colour(regions, regions.neck & like, face, regions.arms)
+    from_left = light_from_left(regions, face)
+    arms = continued(regions, bare_arms, tone, 0.6 * unit)
+    shade = np.ones(shape, np.float32)
+    arm_shape, over, hands = (
+        np.zeros(shape, bool),
+        np.zeros(shape, np.float32),
+        np.zeros(shape, bool),
+    )
+    reach = []
+    for left, seen in ((True, regions.left_arm), (False, regions.right_arm)):
+        arm = find_arm(regions, left=left)
+        if arm is None:
+            hands |= seen
+            reach.append(np.full(shape, 255, np.uint8))
+            continue
+        drawn, order = _arm_shape(arm, shape), arm.position(shape)
+        fade = np.clip((order - 0.08) / 0.3, 0, 1)
+        own = round_shading(drawn | seen, float(np.median(arm.half)), from_left)
+        near = grown(drawn, 3)
+        shade[near] = (1 + (own - 1) * fade)[near]
+        arm_shape |= drawn
+        in_front = drawn if arm.shown else drawn & (order < 0.5)
+        ramp = np.clip((order - 0.2) / 0.12, 0, 1)
+        over = np.maximum(over, ramp * _smooth_edge(in_front | seen))
+        hands |= seen & (order > (0.985 if arm.hand_seen else 0.8))
+        beside = ~(grown(drawn, unit / 14) | seen)
+        reach.append(np.where(beside, 255, np.round(order * 250)).astype(np.uint8))
+    clothed = grown(regions.old | regions.arms, unit / 25)
+    arm_shape &= clothed
+    over *= _smooth_edge(clothed)
+    arms *= shade[..., None]
+    chest_shape = _trunk(regions, face)
+    chest = continued(regions, regions.neck & like, chest_tone, 0.7 * unit)
+    rounded = 1 + 0.5 * (round_shading(chest_shape, 0.5 * unit, from_left) - 1)
+    # one colour where arm and chest meet
+    near_arm = cv2.GaussianBlur(arm_shape.astype(np.float32), (0, 0), unit / 6)[..., None]
+    chest = chest * rounded[..., None] * (1 - near_arm) + arms * near_arm
+    noise = skin_grain(shape)[..., None]
+    return _Bare(chest + noise, chest_shape, arms + noise, arm_shape, over, hands, *reach)
+
+
+def _arm_shape(arm: Arm, shape: tuple[int, ...]) -> Mask:
+    canvas = filled_polygon(arm.outline(1.0), shape).astype(np.uint8)
+    cv2.circle(canvas, _pixel(arm.axis[0]), int(arm.half[0]), 1, -1)
+    return canvas.astype(bool)
+
+
+def _trunk(regions: Regions, face: Mask) -> Mask:
+    """The bare trunk and neck inside the old silhouette."""
+    unit, shape = regions.unit_px, regions.old.shape
+    trunk = filled_polygon(torso_polygon(regions.body, unit), shape)
+    right, left = shoulders(regions.body, unit)
+    neck = (right + left) / 2
+    rows, columns = np.nonzero(face)
+    if len(rows):
+        chin = np.array([columns[rows >= np.percentile(rows, 85)].mean(), rows.max()])
+        half = 0.19 * unit
+        top, foot = chin - [0, 0.2 * unit], neck + [0, 0.15 * unit]
+        column = np.array([
+            [top[0] - half, top[1]], [top[0] + half, top[1]],
+            [foot[0] + 1.25 * half, foot[1]], [foot[0] - 1.25 * half, foot[1]],
+        ], np.float32)  # fmt: skip
+        trunk |= filled_polygon(column, shape)
+    return (trunk | regions.neck) & grown(regions.old | regions.neck | regions.lower, unit / 25)
+
+
+def _plate(photo: Image, regions: Regions, trunk: Mask, removed: Mask) -> Image:
+    """Background and lower clothes behind the top and the arms; elsewhere the photo."""
+    size = (photo.shape[1], photo.shape[0])
+    factor = 1 / regions.scale
+    gone = removed | regions.arms
+    free = ~grown(gone | regions.lower | regions.head | regions.neck, regions.unit_px / 20)
+    plate = _enlarged(regions.background, size)
+    usable = cv2.resize(free.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    if usable.any():
+        plate = plate + grain(photo, usable, max(1.5, 2.5 * factor), 10)
+    lower = opened(regions.lower & ~removed, regions.unit_px / 30)
+    inner = shrunk(lower, 2)
+    if inner.any():
+        cloth = membrane(regions.image.astype(np.float32), inner.astype(np.float32))
+        cloth = cloth + grain(regions.image, inner, regions.unit_px / 12, 40)
+        below = trunk & ~_above_waist(regions) & _above_end(lower)
+        plate = _over(plate, _enlarged(cloth, size), _soft(below, size))
+    return _mixed(plate, photo, 255 - _soft(grown(gone, 2), size))
+
+
+def _above_end(lower: Mask) -> Mask:
+    # lower clothes are continued upward from where they are seen, not beside them
+    reach = np.cumsum(lower[::-1], axis=0)[::-1] > 0
+    return grown(reach, 2)
+
+
+def _above_waist(regions: Regions) -> Mask:
+    right, left = shoulders(regions.body, regions.unit_px)
+    hip_right, hip_left = hips(regions.body, regions.unit_px)
+    a, b = right + _WAIST * (hip_right - right), left + _WAIST * (hip_left - left)
+    slope = (b[1] - a[1]) / (b[0] - a[0]) if abs(b[0] - a[0]) > 1 else 0.0
+    rows, columns = np.mgrid[0 : regions.old.shape[0], 0 : regions.old.shape[1]]
+    above: Mask = rows < a[1] + float(np.clip(slope, -0.3, 0.3)) * (columns - a[0])
+    return above
+
+
+def _is_tucked(regions: Regions) -> bool:
+    """Whether lower clothes begin clearly above the hips, all along the hem of the top."""
+    right, left = shoulders(regions.body, regions.unit_px)
+    hip_right, hip_left = hips(regions.body, regions.unit_px)
+    trunk = filled_polygon(torso_polygon(regions.body, regions.unit_px), regions.old.shape)
+    lower = regions.lower & trunk
+    columns = np.nonzero(lower.any(0))[0]
+    if len(columns) < 0.4 * regions.unit_px:
+        return False
+    first = lower[:, columns].argmax(0)
+    line = float(np.median(first))
+    top, bottom = (right[1] + left[1]) / 2, (hip_right[1] + hip_left[1]) / 2
+    return bool(line < top + 0.86 * (bottom - top))
+
+
+def _pixel(point: NDArray[np.float32]) -> tuple[int, int]:
+    return round(float(point[0])), round(float(point[1]))
+
+
+def _smooth_edge(mask: Mask) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8), np.float32)
+
+
+def _soft(mask: Mask, size: tuple[int, int]) -> Bytes:
+    """A mask enlarged to ``size`` (width, height) with an edge 1-2 pixels wide."""
+    factor = size[0] / mask.shape[1]
+    blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)
+    large = cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR)
+    return _as_bytes((large - 0.5) * 1.3 * max(1.0, 0.8 * factor) + 0.5)
+
+
+def _as_bytes(alpha: NDArray[np.float32]) -> Bytes:
+    return np.clip(np.round(alpha * 255), 0, 255).astype(np.uint8)
+
+
+def _enlarged(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _over(back: Floats, top: Floats, alpha: Bytes) -> Floats:
+    share = (alpha.astype(np.float32) / 255)[..., None]
+    return np.asarray(back + share * (top - back), np.float32)
+
+
+def _mixed(back: NDArray[np.generic], top: Image, alpha: Bytes) -> Image:
+    mixed = _over(back.astype(np.float32), top.astype(np.float32), alpha)
+    return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
