@@ -181,6 +181,15 @@ def scaled(pose: Pose, x: float, y: float) -> Pose:
     return Pose(_scaled(pose.body, x, y), *hands_and_face)
 
 
+def shifted(pose: Pose, x: float, y: float) -> Pose:
+    """The pose moved by (x, y) pixels; unseen joints stay at (0, 0)."""
+    hands_and_face = (
+        None if part is None else _shifted(part, x, y)
+        for part in (pose.left_hand, pose.right_hand, pose.face)
+    )
+    return Pose(_shifted(pose.body, x, y), *hands_and_face)
+
+
 def _flipped(points: Keypoints, width: int) -> Keypoints:
     xy = points.xy.copy()
     xy[:, 0] = np.where(points.score > 0, width - 1 - xy[:, 0], 0)
@@ -190,4 +199,9 @@ def _flipped(points: Keypoints, width: int) -> Keypoints:
 def _scaled(part: Keypoints, x: float, y: float) -> Keypoints:
     factor = np.array((x, y), np.float32)
     xy = (part.xy + np.float32(0.5)) * factor - np.float32(0.5)
+    return Keypoints(np.where(part.score[:, None] > 0, xy, 0).astype(np.float32), part.score)
+
+
+def _shifted(part: Keypoints, x: float, y: float) -> Keypoints:
+    xy = part.xy + np.array((x, y), np.float32)
     return Keypoints(np.where(part.score[:, None] > 0, xy, 0).astype(np.float32), part.score)

@@ -29,6 +29,8 @@ MASK_THRESHOLD = 128
 
 _MASK_QUALITY = 95  # below about 80 the noise of JPEG can cross the threshold
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_METADATA = frozenset({"exif", "Raw profile type exif", "xmp", "icc_profile", "photoshop",
+                       "comment", "XML:com.adobe.xmp"})  # fmt: skip
 
 
 def encode(
@@ -140,6 +142,12 @@ def open_picture(data: bytes, name: str) -> PillowImage.Image:
             hint="The file is damaged or incomplete; make it again.",
         ) from error
     return picture
+
+
+def has_metadata(data: bytes) -> bool:
+    """Whether a picture carries EXIF, XMP, a colour profile or a comment; such never leave us."""
+    with PillowImage.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        return not _METADATA.isdisjoint(picture.info)
 
 
 def _decode_labels(picture: PillowImage.Image, labels: type[Labels], name: str) -> ParseMap:

@@ -148,8 +148,8 @@ def _check_mask(path: Path, picture: PillowImage.Image) -> Iterator[Finding]:
         if border.mean() > 0.9:
             yield _warning(
                 path,
-                "mask_inverted",
-                "almost the whole border is set; is black and white swapped?",
+                "mask_border",
+                "almost the whole border is set: black and white swapped, or the background kept",
                 "Look at it; the garment is white.",
             )
 

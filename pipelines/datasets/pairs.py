@@ -157,9 +157,14 @@ def write_pairs(
 ) -> None:
     """Write a list that ``read_pairs`` and the published readers read.
 
-    Pairs with a pose become four-column lines. Raises ``StorageError``.
+    Pairs with a pose become four-column lines; such a list holds every split, so the lines of
+    other splits that ``path`` has already stay. Raises ``StorageError``.
     """
-    write_atomic(path, "".join(_line(pair, suffix, split) for pair in pairs).encode())
+    lines = [_line(pair, suffix, split) for pair in pairs]
+    if any("\t" in line for line in lines) and path.is_file():
+        columns = ((line, line.split("\t")) for line in _lines(path))
+        lines += [f"{line}\n" for line, c in columns if len(c) == 4 and c[3].strip() != split]
+    write_atomic(path, "".join(lines).encode())
 
 
 def own_garment(person: str, garments: Collection[str]) -> str | None:
