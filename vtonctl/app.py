@@ -1,0 +1,149 @@
+"""The ``vtonctl`` command: the Typer app, and the one place where exceptions become exit codes.
+
+Importing this module imports no array library; each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.errors import StorageError, UsageError, VtonError
+from vtonctl.options import expand
+from vtonctl.runs.result import ExitCode
+from vtonctl.show import logs
+from vtonctl.show.screen import close_quietly, write_error, write_json
+
+# Typer carries its own copy of click in newer releases; its public BadParameter leads to the root.
+_ClickException: Any = typer.BadParameter.__mro__[2]
+
+COMMANDS = ("preprocess", "tryon", "check", "convert", "pairs", "doctor")
+_log = logging.getLogger("vtonctl")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"vtonctl {version('vtonctl')}\n")
+        raise typer.Exit
+
+
+def build() -> typer.Typer:
+    """Make the app with all commands."""
+    app = typer.Typer(
+        name="vtonctl",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+    @app.callback()
+    def vtonctl(
+        _show_version: Annotated[
+            bool,
+            typer.Option("--version", is_eager=True, callback=_version, help="Show the version."),
+        ] = False,
+    ) -> None:
+        """Dress people in photos: two folders in, try-on pictures and a report out.
+
+        \b
+        Example:
+          vtonctl tryon --persons ./people --garments ./tops --out ./results
+        """
+
+    for name in COMMANDS:
+        command = import_module(f"vtonctl.commands.{name}")
+        app.command(name)(_guarded(name, expand(command.run), command.EXAMPLE))
+    return app
+
+
+def _guarded(name: str, function: Callable[..., int], example: str) -> Callable[..., int]:
+    """Give a command its example, and turn its exceptions into exit codes."""
+
+    @functools.wraps(function)
+    def guarded(**given: Any) -> int:
+        try:
+            return function(**given)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort
+            return _explain(error, name, bool(given["json"]))
+
+    lines = "\n".join(f"  {line}" for line in example.strip().splitlines())
+    guarded.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n{lines}\n"
+    return guarded
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        code = build()(args=list(arguments), prog_name="vtonctl", standalone_mode=False)
+        return int(code or 0)
+    except _ClickException as error:
+        if not error.format_message():  # the help page has been shown instead
+            return int(getattr(error, "exit_code", ExitCode.USAGE))
+        context = getattr(error, "ctx", None)
+        hint = f"See: {context.command_path if context else 'vtonctl'} --help"
+        name = next((a for a in arguments if a in COMMANDS), "vtonctl")
+        wrong = UsageError(str(error.format_message()), hint=hint)
+        return _explain(wrong, name, "--json" in arguments)
+
+
+def main() -> None:
+    """Console script."""
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        close_quietly(sys.stdout)
+    sys.exit(code)
+
+
+def _explain(error: BaseException, command: str, as_json: bool) -> int:
+    """Tell what went wrong and what to do next, and return the exit code."""
+    unexpected = False
+    match error:
+        case BrokenPipeError():
+            close_quietly(sys.stdout)
+            return ExitCode.OK
+        case KeyboardInterrupt():
+            told = VtonError("Interrupted.", code="interrupted")
+            told.exit_code = ExitCode.INTERRUPTED
+        case VtonError():
+            told = error
+        case OSError():
+            told = _storage_error(error)
+        case _:
+            unexpected = True
+            told = VtonError(
+                f"Unexpected {type(error).__name__}: {error}",
+                code="unexpected",
+                hint="" if logs.wants_traceback() else "Run again with -vv for the details.",
+            )
+    level = logging.ERROR if unexpected and logs.wants_traceback() else logging.DEBUG
+    _log.log(level, "%s: %s", type(error).__name__, error, exc_info=error)
+    if as_json:
+        from vtonctl.show.jsonout import error_document
+
+        write_json(error_document(command, told))
+    write_error(told.message, told.hint)
+    return int(told.exit_code)
+
+
+def _storage_error(error: OSError) -> StorageError:
+    where = f"{error.filename}: " if error.filename else ""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    hint = (
+        "Free some space and run the same command again; finished work is kept."
+        if full
+        else "Check the path and its permissions."
+    )
+    return StorageError(f"{where}{error.strerror or error}.", hint=hint)

@@ -1,0 +1,117 @@
+"""What commands do before their work: logging, settings, run options, recognising a root."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import ConfigError, InputError, UsageError
+from pipelines.layout import Artifact, find_layout
+from vtonctl.options import OutputFlags, RunFlags
+from vtonctl.runs.requests import RunOptions
+from vtonctl.runs.result import RunResult
+from vtonctl.show import logs
+from vtonctl.show.screen import Screen
+
+if TYPE_CHECKING:
+    from vtonctl.settings import Resolved, Settings
+
+
+def begin(output: OutputFlags) -> Screen:
+    """Set up logging and return where results go."""
+    logs.configure(output.verbose, output.quiet, output.log_file)
+    return Screen(json=output.json, quiet=output.quiet)
+
+
+def settle(root: Path | None, *groups: Any, **flags: Any) -> Resolved:
+    """Resolve the settings from a root's file, the environment and the given flags.
+
+    ``groups`` are option groups whose fields are settings; ``flags`` are single settings.
+    """
+    from vtonctl.settings import Settings, resolve
+
+    given = {f.name: getattr(g, f.name) for g in groups for f in fields(g)} | flags
+    return resolve(root, {k: v for k, v in given.items() if k in Settings.model_fields})
+
+
+def run_options(settings: Settings, flags: RunFlags) -> RunOptions:
+    """Options of a run. Raises ``ConfigError`` for a device that this run cannot use."""
+    from pipelines import device
+
+    if device.choose(settings.device) != "cpu":
+        raise ConfigError(
+            f"--device {settings.device} was asked for, but nothing in this run uses a GPU",
+            code="device_not_used",
+            hint="Use --device cpu or leave it out.",
+        )
+    return RunOptions(
+        jobs=settings.jobs,
+        executor=settings.executor,
+        device="cpu",
+        seed=settings.seed,
+        item_timeout_s=settings.item_timeout,
+        retry_failed=flags.retry_failed,
+        dry_run=flags.dry_run,
+    )
+
+
+def show_settings(screen: Screen, command: str, resolved: Resolved) -> int:
+    """Print every setting and where it came from."""
+    from vtonctl.show import tables
+    from vtonctl.show.jsonout import Setting, SettingsDocument
+
+    values = resolved.settings.model_dump()
+    rows = {n: Setting(value=v, origin=resolved.origins[n]) for n, v in values.items()}
+    document = SettingsDocument(command=command, settings=rows)
+    screen.result(document, lambda: tables.settings(document))
+    return 0
+
+
+def show_run(
+    screen: Screen,
+    command: str,
+    result: RunResult,
+    *,
+    report: Path | None = None,
+    fail_on_flag: bool = False,
+) -> int:
+    """Print what a run did and return its exit code."""
+    from vtonctl.show import tables
+    from vtonctl.show.jsonout import run_document
+
+    code = int(result.exit_code(fail_on_flag=fail_on_flag))
+    document = run_document(result, command, code, str(report) if report else None)
+    screen.result(document, lambda: tables.run(document, quiet=screen.quiet))
+    return code
+
+
+def is_root(folder: Path, layout: str, split: str) -> bool:
+    """Whether a folder is a data-set root: it has the layout's folder of persons or garments."""
+    known = find_layout(layout)
+    return any(
+        known.existing_folder(folder, split, artifact).is_dir()
+        for artifact in (Artifact.IMAGE, Artifact.CLOTH)
+    )
+
+
+def need_folder(folder: Path, what: str) -> Path:
+    """Return the folder. Raises ``InputError`` if there is none."""
+    if not folder.is_dir():
+        found = "is a file" if folder.exists() else "does not exist"
+        raise InputError(
+            f"{folder}: {what} {found}; wanted a folder",
+            code="no_such_folder",
+            hint="Check the spelling of the path.",
+        )
+    return folder
+
+
+def split_list(text: str | None, known: Sequence[str], option: str) -> tuple[str, ...]:
+    """Parse ``a,b``. Raises ``UsageError`` for an unknown name."""
+    names = tuple(n.strip() for n in (text or "").split(",") if n.strip())
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{option}: unknown name {name!r}", hint=f"Known: {', '.join(known)}.")
+    return names

@@ -1,0 +1,190 @@
+"""``vtonctl tryon``: persons wear garments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.errors import UsageError
+from pipelines.registry import SYSTEMS
+from vtonctl.commands import setup
+from vtonctl.commands.preprocess import make_request
+from vtonctl.options import DataFlags, OutputFlags, PrepareFlags, RunFlags, SettingsFlags
+from vtonctl.runs.requests import TryOnRequest
+
+if TYPE_CHECKING:
+    from vtonctl.settings import Settings
+
+EXAMPLE = """
+vtonctl tryon --persons ./people --garments ./tops --out ./results
+vtonctl tryon ./shop --all-pairs
+"""
+
+
+def run(
+    root: Annotated[
+        Path | None, typer.Argument(help="Data-set root with persons and garments.")
+    ] = None,
+    *,
+    persons: Annotated[
+        Path | None, typer.Option("--persons", metavar="DIR", help="Folder of person photos.")
+    ] = None,
+    garments: Annotated[
+        Path | None, typer.Option("--garments", metavar="DIR", help="Folder of garment photos.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Results. [default: ROOT/results/SYSTEM]"),
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option("--pairs", metavar="FILE", help="Pairs list. [default: ROOT/SPLIT_pairs.txt]"),
+    ] = None,
+    all_pairs: Annotated[
+        bool, typer.Option("--all-pairs", help="All persons with all garments.")
+    ] = False,
+    system: Annotated[
+        str | None,
+        typer.Option(
+            "--system", metavar="NAME", help=f"auto, {', '.join(SYSTEMS)}. [default: auto]"
+        ),
+    ] = None,
+    native: Annotated[
+        bool, typer.Option("--native", help="Put results back into the original photos.")
+    ] = False,
+    format: Annotated[  # noqa: A002 - the name of the option
+        str | None,
+        typer.Option("--format", metavar="NAME", help="png, jpg or webp. [default: png]"),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option("--quality", metavar="1..100", help="Of jpg and webp. [default: 95]"),
+    ] = None,
+    save_stages: Annotated[
+        bool, typer.Option("--save-stages", help="Keep each stage's picture.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write report.html beside the results.")
+    ] = True,
+    fail_on_flag: Annotated[
+        bool, typer.Option("--fail-on-flag", help="Exit 4 if a result is flagged as poor.")
+    ] = False,
+    data: DataFlags,
+    prepare: PrepareFlags,
+    run: RunFlags,
+    settings_flags: SettingsFlags,
+    output: OutputFlags,
+) -> int:
+    """Make try-on pictures: each person of a list wears a garment.
+
+    From two folders it does the whole job: prepares what is missing, dresses all persons in all
+    garments (or those of --pairs), writes results.jsonl and report.html beside the pictures.
+    The same command again does only what changed.
+    """
+    screen = setup.begin(output)
+    _check_usage(root, persons, garments, out, pairs, all_pairs)
+    resolved = setup.settle(
+        root or out, data, prepare, run, system=system, format=format, quality=quality
+    )
+    if settings_flags.show_settings:
+        return setup.show_settings(screen, "tryon", resolved)
+    if root is not None:
+        setup.need_folder(root, "the data-set root")
+    request = make_tryon_request(
+        resolved.settings,
+        root=root,
+        persons=persons,
+        garments=garments,
+        out=out,
+        pairs=pairs,
+        all_pairs=all_pairs,
+        native=native,
+        save_stages=save_stages,
+    )
+    options = setup.run_options(resolved.settings, run)
+
+    from vtonctl.runs.tryon import run_tryon
+
+    with screen.progress() as sink:
+        result = run_tryon(request, options, sink)
+    page = None
+    if report and not result.dry_run:
+        page = write_report(request, resolved.settings)
+    return setup.show_run(screen, "tryon", result, report=page, fail_on_flag=fail_on_flag)
+
+
+def make_tryon_request(
+    settings: Settings,
+    *,
+    root: Path | None,
+    persons: Path | None,
+    garments: Path | None,
+    out: Path | None,
+    pairs: Path | None = None,
+    all_pairs: bool = False,
+    native: bool = False,
+    save_stages: bool = False,
+) -> TryOnRequest:
+    """The request for a root, or for two folders whose root is kept inside ``out``."""
+    system = next(reversed(SYSTEMS)) if settings.system == "auto" else settings.system
+    prepare = None
+    if root is None and out is not None:
+        root = work_root(out)
+        prepare = make_request(root, persons, garments, settings)
+        all_pairs = all_pairs or pairs is None
+    if root is None:
+        raise UsageError("no data-set root and no --out given", hint="See: vtonctl tryon --help")
+    return TryOnRequest(
+        root=root,
+        out=out or root / "results" / system,
+        prepare=prepare,
+        pairs=pairs,
+        all_pairs=all_pairs,
+        split=settings.split,
+        layout=settings.layout,
+        system=system,
+        native=native,
+        image_format=settings.format,
+        quality=settings.quality,
+        save_stages=save_stages,
+    )
+
+
+def work_root(out: Path) -> Path:
+    """The data-set root of a job on two folders."""
+    return out / ".vtonctl" / "data"
+
+
+def write_report(request: TryOnRequest, settings: Settings) -> Path | None:
+    """Write ``report.html`` beside the results; None when there are none yet."""
+    from vtonctl.show.report import write_tryon_report
+
+    return write_tryon_report(request.out, request.root, settings.layout, settings.split)
+
+
+def _check_usage(
+    root: Path | None,
+    persons: Path | None,
+    garments: Path | None,
+    out: Path | None,
+    pairs: Path | None,
+    all_pairs: bool,
+) -> None:
+    folders = persons is not None or garments is not None
+    if root is not None and folders:
+        raise UsageError(
+            "either ROOT or --persons and --garments, not both",
+            hint="A root holds its persons and garments itself.",
+        )
+    if root is None and (persons is None or garments is None or out is None):
+        raise UsageError(
+            "no data-set root; then --persons, --garments and --out are all needed",
+            hint="Type: vtonctl tryon --persons DIR --garments DIR --out DIR",
+        )
+    if pairs is not None and all_pairs:
+        raise UsageError("either --pairs or --all-pairs, not both")
+    for folder, what in ((persons, "the folder of persons"), (garments, "the folder of garments")):
+        if folder is not None:
+            setup.need_folder(folder, what)

@@ -1,0 +1,221 @@
+"""Options that several commands share, as groups that a command takes as one argument.
+
+A group is a frozen dataclass of annotated fields. ``expand`` turns a command function that takes
+groups into one that takes their fields, which is what Typer reads.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+T = TypeVar("T")
+
+RUNNING = "How to run"
+DATA = "Data"
+OUTPUT = "What is shown"
+
+
+@dataclass(frozen=True)
+class OutputFlags:
+    """What is shown and where."""
+
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON document on stdout.", rich_help_panel=OUTPUT),
+    ] = False
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, help="Say more; -vv for all.", rich_help_panel=OUTPUT
+        ),
+    ] = 0
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Say only what went wrong.", rich_help_panel=OUTPUT),
+    ] = False
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--log-file",
+            metavar="FILE",
+            help="Append the full log to FILE.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class SettingsFlags:
+    """Show the settings instead of running."""
+
+    show_settings: Annotated[
+        bool,
+        typer.Option(
+            "--show-settings",
+            help="Print every setting and where it came from, and end.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """How to run; None = from ``vtonctl.toml`` or the environment."""
+
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            help="Worker processes. [default: usable cores]",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            "--executor",
+            metavar="NAME",
+            help="Where tasks run: local. [default: local]",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="NAME",
+            help="auto, cpu, cuda, cuda:N or mps. [default: auto]",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", metavar="N", help="Seed of the run. [default: 0]", rich_help_panel=RUNNING
+        ),
+    ] = None
+    item_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--item-timeout",
+            metavar="SECONDS",
+            help="Give an item up after so long. [default: never]",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed", help="Try again what failed before.", rich_help_panel=RUNNING
+        ),
+    ] = False
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print the plan; write nothing.", rich_help_panel=RUNNING),
+    ] = False
+
+
+@dataclass(frozen=True)
+class DataFlags:
+    """Which part of which layout."""
+
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--layout",
+            metavar="NAME",
+            help="Data-set layout. [default: viton-hd]",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split",
+            metavar="NAME",
+            help="Part of the data set. [default: test]",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class PrepareFlags:
+    """How photos are prepared."""
+
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="HxW",
+            help="Size of stored pictures. [default: 1024x768]",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    parser: Annotated[
+        str | None,
+        typer.Option(
+            "--parser",
+            metavar="NAME",
+            help="Who finds body parts: geometric. [default: geometric]",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    pose_model: Annotated[
+        str | None,
+        typer.Option(
+            "--pose-model",
+            metavar="NAME",
+            help="full, heavy or lite. [default: full]",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    agnostic: Annotated[
+        str | None,
+        typer.Option(
+            "--agnostic",
+            metavar="FORM",
+            help="Agnostic maps: v3.2 or viton-hd. [default: v3.2]",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+
+
+def expand(command: Callable[..., T]) -> Callable[..., T]:
+    """Replace each parameter that is a group by the group's fields, all keyword-only."""
+    signature = inspect.signature(command, eval_str=True)
+    groups: dict[str, Any] = {
+        name: parameter.annotation
+        for name, parameter in signature.parameters.items()
+        if isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation)
+    }
+    flat = [p for name, p in signature.parameters.items() if name not in groups]
+    for group in groups.values():
+        hints = get_type_hints(group, vars(sys.modules[group.__module__]), include_extras=True)
+        flat += [
+            inspect.Parameter(
+                f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name]
+            )
+            for f in fields(group)
+        ]
+
+    @functools.wraps(command)
+    def flattened(**given: Any) -> T:
+        for name, group in groups.items():
+            given[name] = group(**{f.name: given.pop(f.name) for f in fields(group)})
+        return command(**given)
+
+    flattened.__signature__ = signature.replace(parameters=flat)  # type: ignore[attr-defined]
+    flattened.__annotations__ = {p.name: p.annotation for p in flat}
+    del flattened.__wrapped__
+    return flattened

@@ -1,0 +1,131 @@
+"""Settings of a run: ``vtonctl.toml`` in the root < environment ``VTONCTL_*`` < flags.
+
+``resolve`` returns the frozen settings together with where each value came from.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pipelines.errors import ConfigError
+
+FILE_NAME = "vtonctl.toml"
+PREFIX = "VTONCTL_"
+MAX_SIDE = 8192
+
+
+class Settings(BaseModel):
+    """Everything that may stand in ``vtonctl.toml``; the field name is the key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    jobs: int = Field(0, ge=0, description="worker processes; 0 = one per usable core")
+    executor: Literal["local"] = Field("local", description="where tasks run")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the run")
+    item_timeout: float = Field(0.0, ge=0, description="seconds per item; 0 = no limit")
+    layout: str = Field("viton-hd", description="data-set layout")
+    split: str = Field("test", description="part of the data set")
+    size: tuple[int, int] = Field((1024, 768), description="stored HEIGHTxWIDTH")
+    parser: str = Field("geometric", description="who finds body parts")
+    pose_model: Literal["full", "heavy", "lite"] = Field("full", description="pose model")
+    agnostic: Literal["v3.2", "viton-hd"] = Field("v3.2", description="form of agnostic maps")
+    system: str = Field("auto", description="try-on system")
+    format: Literal["png", "jpg", "webp"] = Field("png", description="format of results")
+    quality: int = Field(95, ge=1, le=100, description="quality of JPEG and WEBP results")
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _parse_size(cls, value: Any) -> Any:
+        """Accept ``"1024x768"``."""
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", value.strip())
+        if match is None:
+            raise ValueError("wanted HEIGHTxWIDTH, for example 1024x768")
+        return int(match[1]), int(match[2])
+
+    @field_validator("size")
+    @classmethod
+    def _check_size(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not all(64 <= side <= MAX_SIDE for side in value):
+            raise ValueError(f"height and width must lie in 64..{MAX_SIDE}")
+        return value
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Settings and, for each, where its value came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    """``default``, the path of the file, the name of the variable, or the flag."""
+
+
+def resolve(
+    root: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str] | None = None
+) -> Resolved:
+    """Combine file, environment and flags (those that are not None), later wins.
+
+    Raises ``ConfigError`` for an unreadable file, an unknown key or a bad value, naming its
+    origin.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(Settings.model_fields, "default")
+    if root is not None and (root / FILE_NAME).is_file():
+        from_file = _read_toml(root / FILE_NAME)
+        values |= from_file
+        origins |= dict.fromkeys(from_file, str(root / FILE_NAME))
+    for name in Settings.model_fields:
+        variable = PREFIX + name.upper()
+        if environ.get(variable):
+            values[name], origins[name] = environ[variable], variable
+        if flags.get(name) is not None:
+            values[name], origins[name] = flags[name], "--" + name.replace("_", "-")
+    try:
+        return Resolved(Settings.model_validate(values), origins)
+    except ValidationError as error:
+        raise _config_error(error, origins) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    # tomllib is part of Python from 3.11 on; tomli is the same for 3.10
+    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path}: cannot be read as TOML: {error}",
+            code="bad_settings",
+            hint="Correct or remove the file.",
+        ) from None
+    return values
+
+
+def _config_error(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    origin = origins.get(name, "settings")
+    if first["type"] == "extra_forbidden":
+        return ConfigError(
+            f"{origin}: unknown setting {name!r}",
+            code="unknown_setting",
+            hint=f"Known: {', '.join(Settings.model_fields)}.",
+        )
+    reason = first["msg"].removeprefix("Value error, ")
+    reason = reason[:1].lower() + reason[1:]
+    return ConfigError(
+        f"{origin}: {name} = {first['input']!r}: {reason}",
+        code="bad_setting",
+        hint=f"{name}: {Settings.model_fields[name].description}.",
+    )

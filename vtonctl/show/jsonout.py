@@ -1,0 +1,269 @@
+"""The documents that ``--json`` prints: one model for each kind.
+
+``schema_version`` changes when a field is removed or changes its meaning; fields may be added.
+The JSON Schema of all documents is published as ``docs/json-schema.json``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pipelines.errors import VtonError
+from pipelines.flags import Flag
+from vtonctl.runs.result import ItemOutcome, RunResult
+
+
+class Part(BaseModel):
+    """A part of a document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Document(Part):
+    """What every document starts with."""
+
+    schema_version: Literal[1] = 1
+    command: str
+
+
+class ErrorDetail(Part):
+    """What went wrong and what to do."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class ErrorDocument(Document):
+    """A command that ended with an error."""
+
+    status: Literal["error"] = "error"
+    exit_code: int
+    error: ErrorDetail
+
+
+class FlagWords(Part):
+    """A doubt: its stable code and a sentence."""
+
+    code: str
+    sentence: str
+
+
+class Failure(Part):
+    """An item that was not made, and why."""
+
+    item: str
+    stage: str
+    status: str
+    code: str
+    message: str
+    hint: str
+
+
+class Flagged(Part):
+    """A result that a person should look at."""
+
+    item: str
+    stage: str
+    score: float
+    flags: tuple[FlagWords, ...]
+
+
+class RunDocument(Document):
+    """What ``preprocess``, ``tryon``, ``retry`` and ``demo`` did, or with ``--dry-run`` would."""
+
+    status: Literal["success", "partial", "error"]
+    exit_code: int
+    dry_run: bool
+    root: str
+    out: str
+    seconds: float
+    estimate_s: float
+    counts: dict[str, int]
+    stages: dict[str, dict[str, int]]
+    failures: tuple[Failure, ...]
+    flagged: tuple[Flagged, ...]
+    report: str | None
+
+
+class StatusDocument(Document):
+    """What the ledger of a root says."""
+
+    root: str
+    stages: dict[str, dict[str, int]]
+    failures: tuple[Failure, ...]
+
+
+class Finding(Part):
+    """One thing that is wrong or worth knowing."""
+
+    file: str
+    code: str
+    message: str
+    hint: str
+    severity: Literal["error", "warning"]
+
+
+class CheckDocument(Document):
+    """What is wrong with a data set."""
+
+    root: str
+    layout: str
+    split: str
+    ok: bool
+    counts: dict[str, int]
+    findings: tuple[Finding, ...]
+
+
+class ConvertDocument(Document):
+    """What was converted."""
+
+    source: str
+    destination: str
+    layout: str
+    written: dict[str, int]
+    pairs: int
+    failures: tuple[Failure, ...]
+
+
+class PairsDocument(Document):
+    """A pairs list."""
+
+    root: str
+    kind: str
+    seed: int
+    out: str | None
+    pairs: tuple[tuple[str, ...], ...]
+
+
+class ReportDocument(Document):
+    """A report page."""
+
+    kind: Literal["tryon", "dataset"]
+    report: str
+    counts: dict[str, int]
+
+
+class Check(Part):
+    """One finding of ``doctor`` and its cure."""
+
+    name: str
+    state: Literal["ok", "note", "problem"]
+    found: str
+    fix: str
+
+
+class DoctorDocument(Document):
+    """The state of the installation."""
+
+    ok: bool
+    checks: tuple[Check, ...]
+
+
+class Setting(Part):
+    """A setting and where its value came from."""
+
+    value: Any
+    origin: str
+
+
+class SettingsDocument(Document):
+    """All settings."""
+
+    settings: dict[str, Setting]
+
+
+DOCUMENTS: tuple[type[Document], ...] = (
+    CheckDocument,
+    ConvertDocument,
+    DoctorDocument,
+    ErrorDocument,
+    PairsDocument,
+    ReportDocument,
+    RunDocument,
+    SettingsDocument,
+    StatusDocument,
+)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of all documents: any one of them."""
+    from pydantic.json_schema import models_json_schema
+
+    _, definitions = models_json_schema([(d, "serialization") for d in DOCUMENTS])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Documents printed by vtonctl --json",
+        "anyOf": [{"$ref": f"#/$defs/{d.__name__}"} for d in DOCUMENTS],
+        **definitions,
+    }
+
+
+def run_document(
+    result: RunResult, command: str, exit_code: int, report: str | None = None
+) -> RunDocument:
+    """The document of a run."""
+    return RunDocument(
+        command=command,
+        status=_status(result),
+        exit_code=exit_code,
+        dry_run=result.dry_run,
+        root=str(result.root),
+        out=str(result.out),
+        seconds=round(result.seconds, 3),
+        estimate_s=round(result.estimate_s, 1),
+        counts=dict(sorted(Counter(o.status for o in result.outcomes).items())),
+        stages=stage_counts(result.outcomes),
+        failures=failures(result.failures),
+        flagged=tuple(
+            Flagged(item=o.item, stage=o.stage, score=round(o.score, 4), flags=flag_words(o.flags))
+            for o in sorted(result.outcomes, key=lambda o: (o.score, o.item, o.stage))
+            if o.flags
+        ),
+        report=report,
+    )
+
+
+def error_document(command: str, error: VtonError) -> ErrorDocument:
+    """The document of a command that ended with an error."""
+    detail = ErrorDetail(code=error.code, message=error.message, hint=error.hint)
+    return ErrorDocument(command=command, exit_code=int(error.exit_code), error=detail)
+
+
+def _status(result: RunResult) -> Literal["success", "partial", "error"]:
+    known: tuple[Literal["success", "partial", "error"], ...] = ("success", "partial", "error")
+    return next(status for status in known if status == result.status)
+
+
+def stage_counts(outcomes: tuple[ItemOutcome, ...]) -> dict[str, dict[str, int]]:
+    """Stage -> status -> number of items, stages in the order of their first outcome."""
+    stages: dict[str, Counter[str]] = {}
+    for outcome in outcomes:
+        stages.setdefault(outcome.stage, Counter())[outcome.status] += 1
+    return {stage: dict(sorted(counts.items())) for stage, counts in stages.items()}
+
+
+def failures(outcomes: tuple[ItemOutcome, ...]) -> tuple[Failure, ...]:
+    """Failed outcomes as they are shown."""
+    return tuple(
+        Failure(
+            item=o.item, stage=o.stage, status=o.status, code=o.code, message=o.message, hint=o.hint
+        )
+        for o in outcomes
+    )
+
+
+def flag_words(codes: tuple[str, ...]) -> tuple[FlagWords, ...]:
+    """Flag codes with their sentences; an unknown code speaks for itself."""
+    return tuple(FlagWords(code=code, sentence=sentence(code)) for code in codes)
+
+
+def sentence(code: str) -> str:
+    """A flag code in words."""
+    try:
+        return Flag(code).sentence
+    except ValueError:
+        return code.replace("_", " ")

@@ -1,0 +1,146 @@
+"""The report as data, and its rendering to one self-contained HTML page.
+
+The page loads nothing from outside: style and script are inlined and named by their hashes in a
+Content-Security-Policy, thumbnails are embedded, full-size pictures are linked by relative
+address. Every name is escaped by jinja2.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from pipelines.codecs import write_atomic
+from vtonctl.show.jsonout import sentence
+
+MATRIX_DENSITY = 0.25
+"""A grid of persons x garments is shown when at least this share of its cells is filled."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a card: its name, its embedded thumbnail and the address of its file."""
+
+    name: str
+    thumb: str
+    href: str = ""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A person or a garment of the grid."""
+
+    key: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Card:
+    """One item: its pictures, its score and doubts, or why there is none."""
+
+    item: str
+    state: str
+    """``good``, ``flagged`` or ``failed``."""
+    pictures: tuple[Picture, ...]
+    person: str = ""
+    garment: str = ""
+    score: float = 1.0
+    flags: tuple[str, ...] = ()
+    reason: str = ""
+    hint: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Further lines for the large view: name and value."""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The flags in words."""
+        return tuple(sentence(code) for code in self.flags)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole report; ``kind`` is ``tryon`` or ``dataset``."""
+
+    kind: str
+    title: str
+    facts: tuple[str, ...]
+    cards: tuple[Card, ...]
+    persons: tuple[Side, ...] = ()
+    garments: tuple[Side, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of cards in each state."""
+        found = Counter(card.state for card in self.cards)
+        return {state: found[state] for state in ("good", "flagged", "failed")}
+
+    @property
+    def flag_counts(self) -> list[tuple[str, str, int]]:
+        """Code, sentence and number of each flag, most frequent first."""
+        found = Counter(code for card in self.cards for code in card.flags)
+        return [(code, sentence(code), n) for code, n in found.most_common()]
+
+    @property
+    def has_matrix(self) -> bool:
+        """Whether the pairs fill a grid of persons x garments well enough to show one."""
+        cells = len(self.persons) * len(self.garments)
+        return cells > 1 and len(self.cards) >= MATRIX_DENSITY * cells
+
+    @property
+    def rows(self) -> list[tuple[Side, list[Card | None]]]:
+        """The grid: for each person the card of each garment, or None."""
+        place = {(card.person, card.garment): card for card in self.cards}
+        return [
+            (person, [place.get((person.key, garment.key)) for garment in self.garments])
+            for person in self.persons
+        ]
+
+
+def render(page: Page) -> str:
+    """The page as HTML."""
+    here = files("vtonctl.show")
+    style = here.joinpath("report.css").read_text("utf-8") + _thumb_rules(page)
+    script = here.joinpath("report.js").read_text("utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(here.joinpath("report.html.j2").read_text("utf-8"))
+    return template.render(
+        page=page,
+        numbers={card.item: number for number, card in enumerate(page.cards)},
+        person_numbers={side.key: number for number, side in enumerate(page.persons)},
+        garment_numbers={side.key: number for number, side in enumerate(page.garments)},
+        style=Markup(style),  # noqa: S704 - our own file and base64
+        script=Markup(script),  # noqa: S704 - our own file
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        made=datetime.now(timezone.utc).astimezone().strftime("%d %B %Y, %H:%M"),
+    )
+
+
+def write(page: Page, path: Path) -> None:
+    """Render the page into a file, replacing it in one step. Raises ``StorageError``."""
+    write_atomic(path, render(page).encode("utf-8", "backslashreplace"))
+
+
+def _thumb_rules(page: Page) -> str:
+    """Thumbnails that are shown many times are embedded once, as backgrounds of a class."""
+    rules = [
+        f".{letter}{number}{{background-image:url({side.picture.thumb})}}\n"
+        for letter, sides in (("p", page.persons), ("g", page.garments))
+        for number, side in enumerate(sides)
+        if side.picture.thumb
+    ]
+    return "".join(rules)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
