@@ -33,7 +33,8 @@ class ItemOutcome:
     item: str
     stage: str
     status: str
-    """``done``, ``current`` (nothing to do), ``failed``, ``blocked`` or ``poison``."""
+    """``done``, ``current`` (nothing to do), ``failed``, ``blocked``, ``poison`` or ``pending``
+    (to do, and not done because of a dry run or an interruption)."""
     code: str = ""
     """Error code of a failure (``pipelines.errors.ItemError``)."""
     message: str = ""

@@ -1,0 +1,143 @@
+"""Submit, record, try again, quarantine, stop cleanly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from pipelines.errors import VtonError
+from vtonctl.executors.base import Ended, Executor
+from vtonctl.executors.choose import make_executor
+from vtonctl.runs.fingerprint import fingerprint
+from vtonctl.runs.requests import RunOptions
+from vtonctl.runs.schedule import Job, Schedule
+from vtonctl.runs.stop import Stop
+from vtonctl.runs.tasks import ChainTask, Outcome, StageSpec, Task
+from vtonctl.runs.worker_entry import run_task, warm_up
+
+GRACE_S = 8.0
+"""How long tasks in flight may take to finish once the run was asked to stop."""
+_LOOK_EVERY_S = 0.1
+_TRIES = 2
+
+Record = Callable[[Task, Sequence[Outcome]], None]
+
+
+def run_tasks(tasks: Sequence[Task], options: RunOptions, stop: Stop, record: Record) -> None:
+    """Run tasks in worker processes; ``record`` hears of each in this process.
+
+    Returns early when ``stop`` is requested. Raises the ``StorageError`` (or another error that
+    is not of one item) that a task raised, once those in flight have ended.
+    """
+    if not tasks or stop:
+        return
+    specs = _distinct_specs(tasks)
+    executor = make_executor(options.executor, options.jobs, partial(warm_up, specs))
+    engine = _Engine(executor, Schedule(tasks), options, stop, record)
+    try:
+        engine.run()
+    except BaseException:
+        executor.close(at_once=True)
+        raise
+    executor.close(at_once=bool(engine.busy))
+
+
+class _Engine:
+    def __init__(
+        self,
+        executor: Executor,
+        schedule: Schedule,
+        options: RunOptions,
+        stop: Stop,
+        record: Record,
+    ) -> None:
+        self.executor, self.schedule, self.options = executor, schedule, options
+        self.stop, self.record = stop, record
+        self.busy: dict[int, Job] = {}
+        self.trouble: BaseException | None = None
+        self.give_up = float("inf")
+
+    def run(self) -> None:
+        self.fill()
+        while self.busy and not self.stop.at_once and time.monotonic() < self.give_up:
+            if ended := self.executor.wait(_LOOK_EVERY_S):
+                self.handle(ended)
+            if self.ending:
+                self.give_up = min(self.give_up, time.monotonic() + GRACE_S)
+            else:
+                self.fill()
+        if self.trouble:
+            raise self.trouble
+
+    @property
+    def ending(self) -> bool:
+        return bool(self.stop) or self.trouble is not None
+
+    def fill(self) -> None:
+        for slot in range(self.executor.slots):
+            if slot in self.busy or self.ending:
+                continue
+            if job := self.schedule.next(slot):
+                self.busy[slot] = job
+                timeout_s = self.options.item_timeout_s
+                self.executor.submit(slot, run_task, job.task, timeout_s=timeout_s)
+
+    def handle(self, ended: Ended) -> None:
+        job = self.busy.pop(ended.slot)
+        if ended.error and not (ended.worker_died and not isinstance(ended.error, VtonError)):
+            self.trouble = self.trouble or ended.error
+        elif ended.worker_died:
+            self.died(job, timed_out=ended.timed_out)
+        else:
+            self.finish(job, ended.value)
+
+    def died(self, job: Job, *, timed_out: bool) -> None:
+        if self.ending:
+            return  # it may have been ended together with us; the next run tries it
+        steps = len(job.task.steps) if isinstance(job.task, ChainTask) else 1
+        if job.attempt < _TRIES and not (timed_out and steps == 1):
+            self.schedule.put_back(job.again())
+            return
+        outcome = _crash(job, self.options.item_timeout_s if timed_out else 0.0)
+        self.finish(job, [outcome])
+
+    def finish(self, job: Job, outcomes: Sequence[Outcome]) -> None:
+        self.record(job.task, outcomes)
+        if rest := job.rest(outcomes):
+            self.schedule.put_back(rest)
+
+
+def _crash(job: Job, timeout_s: float) -> Outcome:
+    """The outcome of a step whose worker died, or was ended after ``timeout_s``."""
+    task = job.task
+    if isinstance(task, ChainTask):
+        spec = task.steps[0].spec
+        stage = spec.info.name
+        known = {a.value: task.known[a] for a in spec.info.inputs if a in task.known}
+        whole = len(known) == len(spec.info.inputs)
+        mark = fingerprint(spec.info, spec.params, known, spec.weights) if whole else ""
+    else:
+        stage, mark, known = "tryon", task.fingerprint, dict(task.inputs)
+    if timeout_s:
+        status, code = "failed", "timeout"
+        message = f"given up after {timeout_s:g} s"
+    else:
+        status = code = "poison"
+        message = f"the worker process died {job.attempt} times while it worked on this item"
+    return Outcome(
+        item=task.item,
+        stage=stage,
+        status=status,
+        fingerprint=mark,
+        inputs=known,
+        code=code,
+        message=message,
+        hint="It is left out from now on; vtonctl retry tries it again.",
+        attempts=job.attempt,
+    )
+
+
+def _distinct_specs(tasks: Iterable[Task]) -> tuple[StageSpec, ...]:
+    specs = {repr((s.target, s.params)): s for task in tasks for s in task.specs}
+    return tuple(specs.values())

@@ -1,0 +1,79 @@
+"""Content hashes of files, remembered by path, size and time of change."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = 1 << 20
+_SETTLED_NS = 100_000_000
+"""A file changed less than this ago may change again within the clock's resolution."""
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file's content and the marks by which a change is noticed cheaply."""
+
+    sha256: str
+    size: int
+    mtime_ns: int
+
+
+def sha256_of(data: bytes) -> str:
+    """sha256 (hex) of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def hash_file(path: Path) -> FileState:
+    """Read a file and hash it. Raises ``OSError``."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        found = path.stat()
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return FileState(digest.hexdigest(), found.st_size, found.st_mtime_ns)
+
+
+def is_unchanged(path: Path, recorded: FileState) -> FileState | None:
+    """The state of ``path`` if it still has the recorded content, else None.
+
+    Size and time are compared first; only if the time alone differs is the file read.
+    """
+    try:
+        found = path.stat()
+        if found.st_size != recorded.size:
+            return None
+        if found.st_mtime_ns == recorded.mtime_ns:
+            return recorded
+        state = hash_file(path)
+    except OSError:
+        return None
+    return state if state.sha256 == recorded.sha256 else None
+
+
+class HashCache:
+    """sha256 of files that we did not make; a file is read again only when it changed."""
+
+    def __init__(self, known: Iterable[tuple[str, FileState]] = ()) -> None:
+        self._known = dict(known)
+        self._new: dict[str, FileState] = {}
+
+    def state(self, path: Path) -> FileState:
+        """The file's present state. Raises ``OSError``."""
+        key = str(path)
+        found = path.stat()
+        known = self._known.get(key)
+        if known and (known.size, known.mtime_ns) == (found.st_size, found.st_mtime_ns):
+            return known
+        state = hash_file(path)
+        if time.time_ns() - state.mtime_ns > _SETTLED_NS:
+            self._known[key] = self._new[key] = state
+        return state
+
+    def take_new(self) -> dict[str, FileState]:
+        """What was learnt since the last call, to be stored."""
+        new, self._new = self._new, {}
+        return new

@@ -1,0 +1,34 @@
+"""What a result depends on, as one hash; equal fingerprints mean that nothing is to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.stage import StageInfo
+
+
+def fingerprint(
+    info: StageInfo, params: Mapping[str, Any], inputs: Mapping[str, str], weights: str = ""
+) -> str:
+    """sha256 (hex) over stage name, version, parameters, weights hash and input hashes.
+
+    ``inputs`` maps the name of each input to the sha256 of its bytes. The order of either
+    mapping does not matter; tuples and lists are the same.
+    """
+    facts = {
+        "stage": info.name,
+        "version": info.version,
+        "params": dict(params),
+        "weights": weights,
+        "inputs": dict(inputs),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def item_seed(person: str, garment: str, seed: int) -> int:
+    """The seed of one pair, 0..2**32-1: the same whatever else runs, in any order."""
+    text = json.dumps([person, garment, seed]).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:4], "big")

@@ -1,0 +1,170 @@
+"""Which pairs there are, what each is made from, and in which order they are best made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.datasets.naming import require_distinct, tryon_id
+from pipelines.datasets.pairs import make_pairs, read_pairs
+from pipelines.layout import Artifact
+from pipelines.stage import Subject
+from vtonctl.runs.dataroot import DataRoot
+from vtonctl.runs.filehash import is_unchanged
+from vtonctl.runs.fingerprint import fingerprint, item_seed
+from vtonctl.runs.ledger import Row
+from vtonctl.runs.plan import ChainPlanner, Item, Planned
+from vtonctl.runs.requests import TryOnRequest
+from vtonctl.runs.root_lists import read_frame
+from vtonctl.runs.rundir import RunDir
+from vtonctl.runs.tasks import NativeSource, PairTask, StageSpec
+
+STAGE = "tryon"
+TILE = 20
+"""Garments that are worn by all persons before the next ones are; a worker keeps as many."""
+
+_SUBJECTS = {Artifact.CLOTH: Subject.GARMENT, Artifact.CLOTH_MASK: Subject.GARMENT}
+
+
+def find_pairs(
+    request: TryOnRequest, persons: Sequence[str], garments: Sequence[str]
+) -> list[tuple[str, str]]:
+    """The pairs of a request, each once. Raises ``ListError``, ``InputError``."""
+    if request.all_pairs and request.pairs is None:
+        found = make_pairs(persons, garments, "all")
+    else:
+        data = DataRoot(request.root, request.split, request.layout)
+        path = request.pairs or data.layout.pairs_path(request.root, request.split)
+        found = read_pairs(
+            path,
+            persons=persons,
+            garments=garments,
+            split=request.split,
+            nested=data.layout.nested,
+        )
+    pairs = list(dict.fromkeys((str(p.person), str(p.garment)) for p in found))
+    require_distinct(pairs)
+    return pairs
+
+
+def in_good_order(pairs: Sequence[tuple[str, str]]) -> list[tuple[int, str, str]]:
+    """Pairs as (tile, person, garment): tile after tile of garments, person after person."""
+    ranks = {g: n for n, g in enumerate(dict.fromkeys(garment for _, garment in pairs))}
+    people = {p: n for n, p in enumerate(dict.fromkeys(person for person, _ in pairs))}
+    keyed = [(ranks[g] // TILE, p, g) for p, g in pairs]
+    return sorted(keyed, key=lambda k: (k[0], people[k[1]], ranks[k[2]]))
+
+
+@dataclass
+class PairPlanner:
+    """Plans pairs; reads files, writes nothing."""
+
+    request: TryOnRequest
+    spec: StageSpec
+    seed: int
+    retry_failed: bool
+    rows: Mapping[tuple[str, str], Row]
+    chains: ChainPlanner
+    """Tells the state of a person's or garment's files."""
+    sources: Mapping[str, Path]
+    """Photos of persons, for ``native``."""
+    pending: frozenset[tuple[Subject, str]] = frozenset()
+    """Items whose files this run would make first (in a dry run)."""
+    _items: dict[tuple[Subject, str], Item] = field(default_factory=dict)
+
+    def plan(self, tile: int, person: str, garment: str) -> tuple[Planned, PairTask | None]:
+        """The state of a pair, and its task if there is something to do."""
+        name = tryon_id(person, garment)
+        row = self.rows.get((STAGE, name))
+        if {(Subject.PERSON, person), (Subject.GARMENT, garment)} & self.pending:
+            return Planned(name, STAGE, "to_do", row), None
+        inputs, reason = self._inputs(person, garment)
+        if reason:
+            return Planned(name, STAGE, "blocked", row, reason), None
+        native = self._native(person) if self.request.native else None
+        if native:
+            inputs[Artifact.SOURCE.value] = native.sha256
+        seed = item_seed(person, garment, self.seed)
+        mark = fingerprint(self.spec.info, self._params(native, seed), inputs, self.spec.weights)
+        if row and row.fingerprint == mark:
+            if row.status == "done" and self._is_whole(row):
+                return Planned(name, STAGE, "current", row), None
+            if row.status in ("failed", "poison") and not self.retry_failed:
+                return Planned(name, STAGE, row.status, row), None
+        out = RunDir(self.request.out).result(name, f".{self.request.image_format}")
+        if out.exists() and not (row and "result" in row.outputs):
+            reason = f"{out} is there already, and no run has made it"
+            return Planned(name, STAGE, "blocked", row, reason), None
+        task = PairTask(
+            item=name,
+            person=person,
+            garment=garment,
+            root=self.request.root,
+            split=self.request.split,
+            layout=self.request.layout,
+            out=self.request.out,
+            spec=self.spec,
+            fingerprint=mark,
+            inputs=inputs,
+            seed=seed,
+            image_format=self.request.image_format,
+            quality=self.request.quality,
+            save_stages=self.request.save_stages,
+            native=native,
+            group=f"{tile}/{person}",
+        )
+        return Planned(name, STAGE, "to_do", row), task
+
+    def _params(self, native: NativeSource | None, seed: int) -> dict[str, Any]:
+        lossy = self.request.image_format != "png"
+        return {
+            **self.spec.params,
+            "format": self.request.image_format,
+            "quality": self.request.quality if lossy else None,
+            "native": [*native.frame.box] if native else None,
+            "seed": seed,
+        }
+
+    def _inputs(self, person: str, garment: str) -> tuple[dict[str, str], str]:
+        """Hashes of what the system takes, or why one of them cannot be had."""
+        found: dict[str, str] = {}
+        for artifact in self.spec.info.inputs:
+            subject = _SUBJECTS.get(artifact, Subject.PERSON)
+            name = garment if subject is Subject.GARMENT else person
+            item = self._item(subject, name)
+            if artifact in item.lost:
+                return {}, f"{subject.value} {name}: {item.lost[artifact]}"
+            if artifact not in item.known:
+                return {}, f"{subject.value} {name}: there is no {artifact.value}"
+            found[artifact.value] = item.known[artifact]
+        return found, ""
+
+    def _item(self, subject: Subject, name: str) -> Item:
+        if (subject, name) not in self._items:
+            source = self.sources.get(name) if subject is Subject.PERSON else None
+            self._items[subject, name] = self.chains.plan(name, subject, source)
+        return self._items[subject, name]
+
+    def _native(self, person: str) -> NativeSource | None:
+        item = self._item(Subject.PERSON, person)
+        frame = read_frame(self.chains.rows.get(("frame", person)))
+        sha256 = item.known.get(Artifact.SOURCE)
+        if frame is None or sha256 is None or item.source is None:
+            return None  # its image is a file of the data set: that is the original
+        return NativeSource(item.source, sha256, frame)
+
+    def _is_whole(self, row: Row) -> bool:
+        """Whether all files that are asked for are there, byte for byte."""
+        if self.request.save_stages and not row.record.get("stages"):
+            return False
+        wanted = [
+            output
+            for name, output in row.outputs.items()
+            if name == "result" or self.request.save_stages
+        ]
+        return bool(wanted) and all(
+            state is not None and is_unchanged(self.request.out / path, state) is not None
+            for path, state in wanted
+        )

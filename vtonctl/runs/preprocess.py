@@ -1,0 +1,180 @@
+"""Bringing a data-set root up to date: photos in, poses, parses, masks and agnostic maps out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import UsageError
+from pipelines.registry import STAGES
+from pipelines.stage import Subject
+from vtonctl.runs.dataroot import DataRoot
+from vtonctl.runs.engine import run_tasks
+from vtonctl.runs.estimate import estimate_s
+from vtonctl.runs.guard import check_preprocess
+from vtonctl.runs.plan import ChainPlanner, Item
+from vtonctl.runs.requests import PreprocessRequest, RunOptions
+from vtonctl.runs.result import ItemOutcome, ProgressSink, RunResult
+from vtonctl.runs.root_lists import write_root_lists
+from vtonctl.runs.session import Clock, Session, noted_run, open_session
+from vtonctl.runs.sources import find_items
+from vtonctl.runs.stop import listening
+from vtonctl.runs.tasks import ChainTask, StageSpec
+
+_ALWAYS = frozenset({"frame", "garment-frame"})
+"""Stages that bring photos in; they run whatever ``only`` says."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a data-set root holds after its stages have run (or would, in a dry run)."""
+
+    outcomes: tuple[ItemOutcome, ...]
+    persons: tuple[str, ...]
+    garments: tuple[str, ...]
+    estimate_s: float | None
+
+
+def run_preprocess(
+    request: PreprocessRequest, options: RunOptions, sink: ProgressSink
+) -> RunResult:
+    """Make what is missing or out of date in a data-set root.
+
+    Raises ``UsageError`` for folders that contradict each other, ``InputError`` for photos that
+    are not there, ``RootLocked`` while another run holds the root, ``StorageError`` when files
+    cannot be written.
+    """
+    clock = Clock()
+    check_preprocess(request)
+    with (
+        listening() as stop,
+        open_session(request.root, "preprocess", options, sink, stop) as session,
+        noted_run(session, "preprocess", request) as note,
+    ):
+        prepared = prepare(session, request)
+        result = RunResult(
+            command="preprocess",
+            root=request.root,
+            out=request.root,
+            outcomes=prepared.outcomes,
+            seconds=clock.seconds,
+            interrupted_by=stop.signum,
+            dry_run=options.dry_run,
+            estimate_s=prepared.estimate_s or 0.0,
+        )
+        note.status = result.status
+    return result
+
+
+def prepare(session: Session, request: PreprocessRequest) -> Prepared:
+    """Run the stages of a request in an open session."""
+    data = DataRoot(request.root, request.split, request.layout)
+    recorder = session.recorder(data.scope)
+    specs = make_specs(request)
+    runnable = _runnable(request)
+    names = {s: find_items(session, data, s, f) for s, f in _folders(request).items()}
+    planner = ChainPlanner(
+        data,
+        recorder.rows,
+        session.hashes,
+        specs,
+        runnable=runnable,
+        retry_failed=session.options.retry_failed,
+    )
+    items = _plan(session, planner, names)
+    session.store_hashes()
+    to_do = _announce(session, data, items, runnable)
+    estimate = estimate_s(session.ledger, data.scope, to_do, session.options.jobs)
+    if not session.options.dry_run:
+        tasks = [task for item in items if (task := planner.task(item))]
+        recorder.claim(_claims(data, tasks))
+        run_tasks(tasks, session.options, session.stop, recorder.record)
+        write_root_lists(session, data)
+    return Prepared(
+        outcomes=_outcomes(session, data, items, runnable),
+        persons=tuple(names[Subject.PERSON]),
+        garments=tuple(names[Subject.GARMENT]),
+        estimate_s=estimate,
+    )
+
+
+def make_specs(request: PreprocessRequest) -> tuple[StageSpec, ...]:
+    """All stages with the parameters of a request, in order."""
+    values = {
+        "size": tuple(request.size_hw),
+        "model": request.pose_model,
+        "parser": request.parser,
+        "variant": request.agnostic_variant,
+    }
+    return tuple(
+        StageSpec(info, target, {name: values[name] for name in info.params})
+        for info, target in STAGES.values()
+    )
+
+
+def _runnable(request: PreprocessRequest) -> frozenset[str]:
+    known = {info.name for info, _ in STAGES.values()}
+    if unknown := set(request.only) - known:
+        raise UsageError(
+            f"not a stage: {', '.join(sorted(unknown))}", hint=f"Known: {', '.join(sorted(known))}."
+        )
+    return frozenset(request.only) | _ALWAYS if request.only else frozenset(known)
+
+
+def _folders(request: PreprocessRequest) -> dict[Subject, Path | None]:
+    """Subjects of a request, each with the folder of its photos, if one is given."""
+    return {Subject.PERSON: request.photos, Subject.GARMENT: request.garments}
+
+
+def _plan(
+    session: Session,
+    planner: ChainPlanner,
+    names: Mapping[Subject, Mapping[str, Path | None]],
+) -> list[Item]:
+    items: list[Item] = []
+    for subject, sources in names.items():
+        for name, source in sources.items():
+            if session.stop:
+                return items
+            items.append(planner.plan(name, subject, source))
+    return items
+
+
+def _announce(
+    session: Session, data: DataRoot, items: Sequence[Item], runnable: frozenset[str]
+) -> list[str]:
+    """Tell what is to do, note what cannot be done; the stage of each step to do."""
+    recorder = session.recorder(data.scope)
+    planned = [p for item in items for p in item.planned if p.stage in runnable]
+    for entry in planned:
+        if entry.state in ("current", "failed", "poison"):
+            recorder.keep(entry.row, entry.stage, entry.item, entry.state)
+    to_do = [entry.stage for entry in planned if entry.state == "to_do"]
+    for stage in dict.fromkeys(entry.stage for entry in planned):
+        current = sum(e.stage == stage and e.state == "current" for e in planned)
+        session.sink.planned(stage, to_do.count(stage), current)
+    recorder.block((e.stage, e.item, e.reason) for e in planned if e.state == "blocked")
+    return to_do
+
+
+def _claims(
+    data: DataRoot, tasks: Sequence[ChainTask]
+) -> Iterator[tuple[str, str, dict[str, str]]]:
+    for task in tasks:
+        for step in task.steps:
+            files = {a.value: data.relative(a, task.item) for a in step.write}
+            yield step.spec.info.name, task.item, files
+
+
+def _outcomes(
+    session: Session, data: DataRoot, items: Sequence[Item], runnable: frozenset[str]
+) -> tuple[ItemOutcome, ...]:
+    """One per stage and item; ``pending`` where the run was not to do or did not get to it."""
+    ended = session.recorder(data.scope).outcomes
+    return tuple(
+        ended.get((p.stage, p.item)) or p.outcome()
+        for item in items
+        for p in item.planned
+        if p.stage in runnable
+    )

@@ -1,0 +1,147 @@
+"""From outcomes to ledger rows: what was made is noted, what is no longer true is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vtonctl.runs.filehash import FileState, is_unchanged
+from vtonctl.runs.ledger import Ledger, Row
+from vtonctl.runs.result import ItemOutcome, ProgressSink
+from vtonctl.runs.tasks import ChainTask, Outcome, Task
+
+
+class Recorder:
+    """Writes one scope of a ledger and remembers the outcomes for the run's result."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        scope: str,
+        root: Path,
+        sink: ProgressSink,
+        rows: dict[tuple[str, str], Row],
+    ) -> None:
+        self._ledger, self._scope, self._root, self._sink = ledger, scope, root, sink
+        self.rows = rows
+        self.outcomes: dict[tuple[str, str], ItemOutcome] = {}
+
+    def claim(self, files: Iterable[tuple[str, str, Mapping[str, str]]]) -> None:
+        """Announce files about to be written: (stage, item, output name -> relative file).
+
+        A file that a crash leaves between its renaming and its row is known to be ours by this.
+        """
+        claims = []
+        for stage, item, outputs in files:
+            row = self.rows.get((stage, item)) or Row(stage, item, "planned")
+            new = {name: (path, None) for name, path in outputs.items() if name not in row.outputs}
+            if new or row.status == "planned":
+                claims.append(replace(row, outputs={**row.outputs, **new}))
+        self._store(claims)
+
+    def record(self, task: Task, outcomes: Sequence[Outcome]) -> None:
+        """Note what a worker did, in one transaction, and tell the user."""
+        params = _params(task)
+        changed = [o for o in outcomes if o.status != "current"]
+        self._store([self._row(outcome, params.get(outcome.stage, {})) for outcome in changed])
+        for outcome in outcomes:
+            told = _told(outcome, self.rows.get((outcome.stage, outcome.item)))
+            self.outcomes[told.stage, told.item] = told
+            self._sink.finished(told)
+
+    def block(self, blocked: Iterable[tuple[str, str, str]]) -> None:
+        """Note (stage, item, reason) of items that cannot be worked on, in one transaction."""
+        rows = []
+        for stage, item, reason in blocked:
+            outcome = Outcome(item, stage, "blocked", code="blocked", message=reason)
+            told = _told(outcome, None)
+            self.outcomes[stage, item] = told
+            old = self.rows.get((stage, item))
+            if old is None or (old.status, old.message) != ("blocked", reason):
+                rows.append(self._row(outcome, {}))
+            self._sink.finished(told)
+        self._store(rows)
+
+    def keep(self, row: Row | None, stage: str, item: str, status: str) -> None:
+        """Count an item that is as an earlier run left it."""
+        told = _told(Outcome(item, stage, status), row)
+        self.outcomes[stage, item] = told
+
+    def _row(self, outcome: Outcome, params: Mapping[str, Any]) -> Row:
+        old = self.rows.get((outcome.stage, outcome.item))
+        outputs: dict[str, tuple[str, FileState | None]] = dict(outcome.outputs)
+        if old:
+            outputs.update(_remove_superseded(self._root, old, outcome))
+        return Row(
+            stage=outcome.stage,
+            item=outcome.item,
+            status=outcome.status,
+            fingerprint=outcome.fingerprint,
+            inputs=dict(outcome.inputs),
+            outputs=outputs,
+            params=dict(params),
+            code=outcome.code,
+            message=outcome.message,
+            hint=outcome.hint,
+            flags=outcome.flags,
+            score=outcome.score,
+            seconds=outcome.seconds,
+            record=dict(outcome.record),
+            attempts=outcome.attempts,
+        )
+
+    def _store(self, rows: Sequence[Row]) -> None:
+        self._ledger.record(self._scope, rows)
+        self.rows.update({(row.stage, row.item): row for row in rows})
+
+
+def recorded_outcome(row: Row, status: str) -> ItemOutcome:
+    """A row as it is shown."""
+    return _told(Outcome(row.item, row.stage, status), row)
+
+
+def _told(outcome: Outcome, row: Row | None) -> ItemOutcome:
+    """What people see; of an outcome without details of its own, the row's are shown."""
+    seen: Outcome | Row = (
+        row if row and outcome.status in ("current", "failed", "poison") else outcome
+    )
+    return ItemOutcome(
+        item=outcome.item,
+        stage=outcome.stage,
+        status=outcome.status,
+        code=seen.code,
+        message=seen.message,
+        hint=seen.hint,
+        flags=tuple(seen.flags),
+        score=seen.score,
+        seconds=seen.seconds,
+        record=dict(seen.record),
+    )
+
+
+def _remove_superseded(
+    root: Path, old: Row, outcome: Outcome
+) -> dict[str, tuple[str, FileState | None]]:
+    """Remove the files of a row that no longer hold; what was changed by others is left.
+
+    Returns the claims that remain.
+    """
+    written = {path for path, _ in outcome.outputs.values()}
+    remaining: dict[str, tuple[str, FileState | None]] = {}
+    for name, (relative, state) in old.outputs.items():
+        path = root / relative
+        if relative in written or not path.exists():
+            continue
+        if state is None or is_unchanged(path, state):
+            path.unlink(missing_ok=True)
+        else:
+            remaining.setdefault(name, (relative, None))
+    return {name: claim for name, claim in remaining.items() if name not in outcome.outputs}
+
+
+def _params(task: Task) -> dict[str, Mapping[str, Any]]:
+    if isinstance(task, ChainTask):
+        return {step.spec.info.name: step.spec.params for step in task.steps}
+    return {"tryon": task.spec.params}

@@ -1,0 +1,67 @@
+"""``results.jsonl``: one line per try-on pair, written anew from the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.datasets.naming import PAIR_SEPARATOR
+from vtonctl.runs.engine import Record
+from vtonctl.runs.ledger import Row
+from vtonctl.runs.root_lists import write_lines
+from vtonctl.runs.rundir import RunDir
+from vtonctl.runs.tasks import Outcome, Task
+
+INTERVAL_S = 30.0
+
+
+class ResultsFile:
+    """Keeps ``results.jsonl`` in step with the ledger, at intervals and at the end."""
+
+    def __init__(self, rundir: RunDir, rows: Mapping[tuple[str, str], Row]) -> None:
+        self._rundir, self._rows = rundir, rows
+        self._written = time.monotonic()
+
+    def refreshing(self, record: Record) -> Record:
+        """``record``, followed by a new ``results.jsonl`` now and then."""
+
+        def record_and_refresh(task: Task, outcomes: Sequence[Outcome]) -> None:
+            record(task, outcomes)
+            if time.monotonic() - self._written > INTERVAL_S:
+                self.write()
+
+        return record_and_refresh
+
+    def write(self) -> None:
+        """Write every pair that was tried, sorted by name. Raises ``StorageError``."""
+        rows = sorted(self._rows.values(), key=lambda row: row.item)
+        write_lines(self._rundir.results, [_line(r) for r in rows if r.status != "planned"])
+        self._written = time.monotonic()
+
+
+def _line(row: Row) -> dict[str, Any]:
+    record = row.record
+    person, _, garment = row.item.partition(PAIR_SEPARATOR)
+    path, state = row.outputs.get("result", ("", None))
+    line = {
+        "item": row.item,
+        "person": record.get("person", person),
+        "garment": record.get("garment", garment),
+        "status": row.status,
+        "output": path if state else "",
+        "sha256": state.sha256 if state else "",
+        "system": record.get("system", ""),
+        "weights": record.get("weights", ""),
+        "seed": record.get("seed"),
+        "inputs": row.inputs,
+        "seconds": round(row.seconds, 3),
+        "score": row.score,
+        "flags": list(row.flags),
+        "measures": record.get("measures", {}),
+        "edited_fraction": record.get("edited_fraction"),
+        "size": record.get("size"),
+    }
+    if row.status != "done":
+        line |= {"code": row.code, "message": row.message, "hint": row.hint}
+    return line

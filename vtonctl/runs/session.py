@@ -1,0 +1,119 @@
+"""What every run shares: lock, ledger, remembered hashes, stop signals, notes of begin and end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pipelines.atomic import remove_temporaries
+from pipelines.errors import StorageError
+from vtonctl.runs.filehash import HashCache
+from vtonctl.runs.ledger import Ledger, open_ledger, read_ledger
+from vtonctl.runs.lock import hold
+from vtonctl.runs.recorder import Recorder
+from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
+from vtonctl.runs.result import ProgressSink
+from vtonctl.runs.rundir import RunDir
+from vtonctl.runs.stop import Stop
+
+
+@dataclass
+class Session:
+    """One output root in use. In a dry run the ledger is a copy in memory."""
+
+    rundir: RunDir
+    ledger: Ledger
+    hashes: HashCache
+    options: RunOptions
+    sink: ProgressSink
+    stop: Stop
+    recorders: dict[str, Recorder] = field(default_factory=dict)
+
+    def recorder(self, scope: str) -> Recorder:
+        """The recorder of a scope, with its rows read once."""
+        if scope not in self.recorders:
+            rows = self.ledger.rows(scope)
+            self.recorders[scope] = Recorder(self.ledger, scope, self.rundir.root, self.sink, rows)
+        return self.recorders[scope]
+
+    def store_hashes(self) -> None:
+        """Keep what was learnt about files of others."""
+        self.ledger.remember(self.hashes.take_new())
+
+
+@contextmanager
+def open_session(
+    root: Path, command: str, options: RunOptions, sink: ProgressSink, stop: Stop
+) -> Iterator[Session]:
+    """Hold a root and open its ledger. Raises ``RootLocked``, ``StorageError``."""
+    rundir = RunDir(root)
+    with ExitStack() as stack:
+        if options.dry_run:
+            ledger = read_ledger(rundir)
+        else:
+            stack.enter_context(hold(rundir, command))
+            if removed := remove_temporaries(root):
+                sink.note(f"{root}: {removed} temporary files of an interrupted run removed")
+            ledger = open_ledger(rundir, sink.note)
+        stack.callback(ledger.close)
+        yield Session(rundir, ledger, HashCache(ledger.files()), options, sink, stop)
+
+
+@contextmanager
+def noted_run(
+    session: Session, command: str, request: PreprocessRequest | TryOnRequest
+) -> Iterator[RunNote]:
+    """Note a run in the ledger, from which ``status`` and ``retry`` know what was asked for."""
+    note = RunNote()
+    if session.options.dry_run:
+        yield note
+        return
+    asked = {"request": plain(asdict(request)), "seed": session.options.seed}
+    number = session.ledger.begin_run(command, asked, now())
+    try:
+        yield note
+    except BaseException:
+        with suppress(StorageError):
+            session.ledger.end_run(number, now(), "error")
+        raise
+    session.ledger.end_run(number, now(), note.status)
+
+
+@dataclass
+class RunNote:
+    """How a run ended."""
+
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Seconds since the run began."""
+
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """So far."""
+        return time.monotonic() - self.started
+
+
+def now() -> str:
+    """The time, ISO 8601 in UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def plain(value: Any) -> Any:
+    """A request as JSON-able data; paths become absolute."""
+    if isinstance(value, Path):
+        return str(value.absolute())
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return value

@@ -1,0 +1,127 @@
+"""What travels between the run and its workers: ids, parameters and hashes, never arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.layout import Artifact
+from pipelines.stage import StageInfo, Subject
+from pipelines.types import Frame
+from vtonctl.runs.filehash import FileState
+
+Made = Mapping[str, tuple[str, FileState]]
+"""Output name -> file relative to its root, and its state."""
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """A stage or try-on system with its parameters; ``target`` is ``module:class``."""
+
+    info: StageInfo
+    target: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of one item."""
+
+    spec: StageSpec
+    write: tuple[Artifact, ...]
+    """Outputs to write; the others were given by the user and stay."""
+    unless: str = ""
+    """Skip the step if its fingerprint turns out to be this one: the files are still good."""
+    recorded: Mapping[Artifact, str] = field(default_factory=dict)
+    """Hashes of its files, if it is skipped."""
+
+
+@dataclass(frozen=True)
+class ChainTask:
+    """Stages of one item, in order, run in one worker."""
+
+    item: str
+    subject: Subject
+    root: Path
+    split: str
+    layout: str
+    steps: tuple[Step, ...]
+    known: Mapping[Artifact, str] = field(default_factory=dict)
+    """sha256 of files that are up to date."""
+    lost: Mapping[Artifact, str] = field(default_factory=dict)
+    """Artifacts that cannot be had, each with the reason in words."""
+    source: Path | None = None
+
+    @property
+    def group(self) -> str:
+        """Tasks of one group are better run by one worker."""
+        return ""
+
+    @property
+    def specs(self) -> tuple[StageSpec, ...]:
+        """What a worker needs to have loaded."""
+        return tuple(step.spec for step in self.steps)
+
+
+@dataclass(frozen=True)
+class NativeSource:
+    """The photo that a person was framed from."""
+
+    path: Path
+    sha256: str
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class PairTask:
+    """One person in one garment."""
+
+    item: str
+    person: str
+    garment: str
+    root: Path
+    split: str
+    layout: str
+    out: Path
+    spec: StageSpec
+    fingerprint: str
+    inputs: Mapping[str, str]
+    """Artifact value -> sha256 that the file must have."""
+    seed: int
+    image_format: str
+    quality: int
+    save_stages: bool = False
+    native: NativeSource | None = None
+    group: str = ""
+
+    @property
+    def specs(self) -> tuple[StageSpec, ...]:
+        """What a worker needs to have loaded."""
+        return (self.spec,)
+
+
+Task = ChainTask | PairTask
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one stage of one item ended, with all that the ledger keeps of it."""
+
+    item: str
+    stage: str
+    status: str
+    """``done``, ``current``, ``failed``, ``blocked`` or ``poison``."""
+    fingerprint: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Made = field(default_factory=dict)
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+    flags: tuple[str, ...] = ()
+    score: float = 1.0
+    seconds: float = 0.0
+    record: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 1

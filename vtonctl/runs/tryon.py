@@ -1,0 +1,179 @@
+"""Try-on pictures of pairs, after bringing their data-set root up to date if asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from pipelines.errors import ConfigError
+from pipelines.registry import STAGES, SYSTEMS
+from pipelines.stage import Subject
+from vtonctl.runs.dataroot import DataRoot
+from vtonctl.runs.engine import run_tasks
+from vtonctl.runs.estimate import estimate_s
+from vtonctl.runs.guard import check_tryon
+from vtonctl.runs.ledger import read_ledger
+from vtonctl.runs.pair_plan import STAGE, PairPlanner, find_pairs, in_good_order
+from vtonctl.runs.plan import ChainPlanner, Planned
+from vtonctl.runs.preprocess import Prepared, make_specs, prepare
+from vtonctl.runs.recorder import Recorder
+from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
+from vtonctl.runs.result import ItemOutcome, ProgressSink, RunResult
+from vtonctl.runs.result_lines import ResultsFile
+from vtonctl.runs.rundir import RunDir
+from vtonctl.runs.session import Clock, Session, noted_run, open_session
+from vtonctl.runs.stop import listening
+from vtonctl.runs.tasks import PairTask, StageSpec
+
+SCOPE = "results"
+FORMATS = ("png", "jpg", "webp")
+
+
+def run_tryon(request: TryOnRequest, options: RunOptions, sink: ProgressSink) -> RunResult:
+    """Dress each person of the pairs in its garment; only what changed is done.
+
+    Raises ``UsageError`` and ``ConfigError`` for a request that cannot be, ``ListError`` for a
+    bad pairs list, ``InputError`` for photos that are not there, ``RootLocked`` while another
+    run holds the output folder, ``StorageError`` when files cannot be written.
+    """
+    clock = Clock()
+    check_tryon(request)
+    if request.image_format not in FORMATS:
+        raise ConfigError(f"not a format: {request.image_format}", hint="Known: png, jpg, webp.")
+    spec = system_spec(request)
+    with (
+        listening() as stop,
+        open_session(request.out, STAGE, options, sink, stop) as session,
+        noted_run(session, STAGE, request) as note,
+        _data_session(session, request) as data_session,
+    ):
+        prepared = prepare(data_session, request.prepare) if request.prepare else None
+        outcomes, estimate = _dress(session, data_session, request, spec, prepared)
+        total = _sum(estimate, prepared.estimate_s if prepared else 0.0)
+        if options.dry_run and total is None:
+            sink.note("no estimate of time: nothing of the kind has been done here yet")
+        result = RunResult(
+            command=STAGE,
+            root=request.root,
+            out=request.out,
+            outcomes=(*(prepared.outcomes if prepared else ()), *outcomes),
+            seconds=clock.seconds,
+            interrupted_by=stop.signum,
+            dry_run=options.dry_run,
+            estimate_s=total or 0.0,
+        )
+        note.status = result.status
+    return result
+
+
+def system_spec(request: TryOnRequest) -> StageSpec:
+    """The system of a request. Raises ``ConfigError`` for an unknown name."""
+    name = next(reversed(SYSTEMS)) if request.system == "auto" else request.system
+    if name not in SYSTEMS:
+        raise ConfigError(
+            f"unknown try-on system {name!r}",
+            code="unknown_name",
+            hint=f"Known: {', '.join(SYSTEMS)}.",
+        )
+    info, target = SYSTEMS[name]
+    return StageSpec(info, target, dict(request.params))
+
+
+@contextmanager
+def _data_session(session: Session, request: TryOnRequest) -> Iterator[Session]:
+    """The session of the data-set root: held if it is to be prepared, else only read."""
+    options, sink, stop = session.options, session.sink, session.stop
+    with ExitStack() as stack:
+        if request.prepare:
+            yield stack.enter_context(open_session(request.root, STAGE, options, sink, stop))
+        else:
+            ledger = read_ledger(RunDir(request.root))
+            stack.callback(ledger.close)
+            # what is learnt about files of the root is kept in the ledger of the results
+            yield Session(RunDir(request.root), ledger, session.hashes, options, sink, stop)
+
+
+def _dress(
+    session: Session,
+    data_session: Session,
+    request: TryOnRequest,
+    spec: StageSpec,
+    prepared: Prepared | None,
+) -> tuple[tuple[ItemOutcome, ...], float | None]:
+    data = DataRoot(request.root, request.split, request.layout)
+    persons = prepared.persons if prepared else data.items(Subject.PERSON)
+    garments = prepared.garments if prepared else data.items(Subject.GARMENT)
+    pairs = in_good_order(find_pairs(request, persons, garments))
+    recorder = session.recorder(SCOPE)
+    planner = _planner(session, data_session, request, spec, prepared)
+    planned: list[Planned] = []
+    tasks: list[PairTask] = []
+    for tile, person, garment in pairs:
+        if session.stop:
+            break
+        entry, task = planner.plan(tile, person, garment)
+        planned.append(entry)
+        tasks += [task] if task else []
+    session.store_hashes()
+    to_do = _announce(recorder, session.sink, planned)
+    estimate = estimate_s(session.ledger, SCOPE, to_do, session.options.jobs)
+    if not session.options.dry_run:
+        files = ResultsFile(session.rundir, recorder.rows)
+        recorder.claim(
+            (STAGE, task.item, {"result": f"{task.item}.{task.image_format}"}) for task in tasks
+        )
+        run_tasks(tasks, session.options, session.stop, files.refreshing(recorder.record))
+        files.write()
+    ended = recorder.outcomes
+    return tuple(ended.get((p.stage, p.item)) or p.outcome() for p in planned), estimate
+
+
+def _planner(
+    session: Session,
+    data_session: Session,
+    request: TryOnRequest,
+    spec: StageSpec,
+    prepared: Prepared | None,
+) -> PairPlanner:
+    data = DataRoot(request.root, request.split, request.layout)
+    sources = data_session.ledger.sources(data.scope, Subject.PERSON.value)
+    chains = ChainPlanner(
+        data,
+        data_session.recorder(data.scope).rows,
+        data_session.hashes,
+        make_specs(request.prepare or PreprocessRequest(root=request.root)),
+        runnable=frozenset(),
+        trust_params=request.prepare is None,
+    )
+    return PairPlanner(
+        request=request,
+        spec=spec,
+        seed=session.options.seed,
+        retry_failed=session.options.retry_failed,
+        rows=session.recorder(SCOPE).rows,
+        chains=chains,
+        sources={item: path for item, path in sources.items() if path.is_file()},
+        pending=_pending(prepared) if session.options.dry_run else frozenset(),
+    )
+
+
+def _pending(prepared: Prepared | None) -> frozenset[tuple[Subject, str]]:
+    """Items that a real run would prepare first."""
+    subjects = {info.name: info.subject for info, _ in STAGES.values()}
+    outcomes = prepared.outcomes if prepared else ()
+    return frozenset((subjects[o.stage], o.item) for o in outcomes if o.status == "pending")
+
+
+def _announce(recorder: Recorder, sink: ProgressSink, planned: Sequence[Planned]) -> list[str]:
+    """Tell what is to do, note what cannot be done; the stage of each pair to do."""
+    for entry in planned:
+        if entry.state in ("current", "failed", "poison"):
+            recorder.keep(entry.row, entry.stage, entry.item, entry.state)
+    to_do = [entry.stage for entry in planned if entry.state == "to_do"]
+    sink.planned(STAGE, len(to_do), sum(entry.state == "current" for entry in planned))
+    recorder.block((e.stage, e.item, e.reason) for e in planned if e.state == "blocked")
+    return to_do
+
+
+def _sum(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first + second

@@ -1,0 +1,159 @@
+"""Inside a worker process: read, run the stages, write atomically, tell what happened.
+
+Every stage sees its inputs as they are stored (decoded from the bytes of the file), also when
+they were made a moment before, so that a resumed run gives the same bytes as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from pipelines import codecs
+from pipelines.errors import ItemError, VtonError
+from pipelines.layout import Artifact, find_layout
+from pipelines.stage import Outputs
+from vtonctl.runs.filehash import FileState, hash_file, sha256_of
+from vtonctl.runs.fingerprint import fingerprint
+from vtonctl.runs.item_files import failure, label_set, read_bytes, unreadable, write_file
+from vtonctl.runs.pair_worker import run_pair
+from vtonctl.runs.tasks import ChainTask, Outcome, PairTask, StageSpec, Step, Task
+
+_built: dict[str, Any] = {}
+
+
+def warm_up(specs: Sequence[StageSpec], threads: int) -> None:
+    """Import and build what the next tasks need, outside of any item's time limit."""
+    for spec in specs:
+        build(spec)
+    limit_threads(threads)
+
+
+def run_task(task: Task) -> tuple[Outcome, ...]:
+    """Do one task. An item's failure is an outcome; ``StorageError`` ends the run."""
+    if isinstance(task, PairTask):
+        return (run_pair(task, build(task.spec)),)
+    return _Chain(task).run()
+
+
+def build(spec: StageSpec) -> Any:
+    """The stage or system of a spec, made once per process."""
+    key = f"{spec.target} {sorted(spec.params.items())!r}"
+    if key not in _built:
+        module, _, attribute = spec.target.partition(":")
+        _built[key] = getattr(import_module(module), attribute)(**spec.params)
+    return _built[key]
+
+
+def limit_threads(threads: int) -> None:
+    """Keep libraries that are loaded from taking every core in every worker."""
+    if cv2 := sys.modules.get("cv2"):
+        cv2.setNumThreads(threads)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)
+
+
+class _Chain:
+    """One item on its way through its stages."""
+
+    def __init__(self, task: ChainTask) -> None:
+        self.task = task
+        self.layout = find_layout(task.layout)
+        self.labels = label_set(self.layout)
+        self.known = dict(task.known)
+        self.lost = dict(task.lost)
+        self.bytes: dict[Artifact, bytes] = {}
+        self.values: dict[Artifact, Any] = {}
+
+    def run(self) -> tuple[Outcome, ...]:
+        return tuple(self.step(step) for step in self.task.steps)
+
+    def step(self, step: Step) -> Outcome:
+        info, started = step.spec.info, time.perf_counter()
+        inputs: dict[str, str] = {}
+        mark = ""
+        if reasons := [self.lost[a] for a in info.inputs if a in self.lost]:
+            self.lose(step, reasons[0])
+            return Outcome(self.task.item, info.name, "blocked", code="blocked", message=reasons[0])
+        try:
+            values = {a: self.value(a) for a in info.inputs}
+            inputs = {a.value: self.known[a] for a in info.inputs}
+            mark = fingerprint(info, step.spec.params, inputs, step.spec.weights)
+            if mark == step.unless:
+                self.known.update(step.recorded)
+                return Outcome(self.task.item, info.name, "current", mark, inputs)
+            made = _call(step.spec, values)
+            outputs = self.write(step, made)
+        except Exception as error:  # noqa: BLE001 - one item must not end the run
+            if isinstance(error, VtonError) and not isinstance(error, ItemError):
+                raise
+            outcome = failure(self.task.item, info.name, error, mark, inputs, started)
+            self.lose(step, f"{info.name}: {outcome.message}")
+            return outcome
+        return Outcome(
+            item=self.task.item,
+            stage=info.name,
+            status="done",
+            fingerprint=mark,
+            inputs=inputs,
+            outputs=outputs,
+            flags=tuple(flag.value for flag in made.flags),
+            score=float(made.score),
+            seconds=time.perf_counter() - started,
+            record=made.record,
+        )
+
+    def lose(self, step: Step, reason: str) -> None:
+        self.lost.update(dict.fromkeys(step.write, reason))
+
+    def value(self, artifact: Artifact) -> Any:
+        """The decoded file; ``known`` holds the hash of the bytes it was decoded from."""
+        if artifact not in self.values:
+            read = self.source if artifact is Artifact.SOURCE else self.decoded
+            self.values[artifact] = read(artifact)
+        return self.values[artifact]
+
+    def decoded(self, artifact: Artifact) -> Any:
+        path = self.layout.path(self.task.root, self.task.split, artifact, self.task.item)
+        data = self.bytes.pop(artifact, None)
+        if data is None:
+            data = read_bytes(path)
+            self.known[artifact] = sha256_of(data)
+        encoding = self.layout.place(artifact).encoding
+        return codecs.decode(data, encoding, labels=self.labels, name=str(path))
+
+    def source(self, artifact: Artifact) -> Any:
+        path = self.task.source
+        if path is None:
+            raise ItemError("the photo it is made from is not known", code="missing_input")
+        try:
+            state = hash_file(path)
+            image = codecs.read_photo(path)
+            while (now := hash_file(path)) != state:  # replaced while we read it
+                state, image = now, codecs.read_photo(path)
+        except OSError as error:
+            raise unreadable(path, error) from error
+        self.known[artifact] = state.sha256
+        return image
+
+    def write(self, step: Step, made: Outputs) -> dict[str, tuple[str, FileState]]:
+        written: dict[str, tuple[str, FileState]] = {}
+        for artifact in step.write:
+            encoding = self.layout.place(artifact).encoding
+            data = codecs.encode(made.values[artifact], encoding, labels=self.labels)
+            path = self.layout.path(self.task.root, self.task.split, artifact, self.task.item)
+            state = write_file(path, data)
+            written[artifact.value] = (path.relative_to(self.task.root).as_posix(), state)
+            self.known[artifact], self.bytes[artifact] = state.sha256, data
+            self.values.pop(artifact, None)
+        return written
+
+
+def _call(spec: StageSpec, values: dict[Artifact, Any]) -> Outputs:
+    made: Outputs | ItemError = build(spec)([values])[0]
+    if isinstance(made, ItemError):
+        raise made
+    return made
