@@ -47,6 +47,10 @@ _SIGNATURES = (
     (b"II\x2b\x00", "a BigTIFF picture"),
     (b"\x1aE\xdf\xa3", "a video"),
 )
+_DAMAGED = (
+    (b"\xff\xd8", "JPEG"), (b"\x89PNG", "PNG"), (b"GIF8", "GIF"), (b"BM", "BMP"),
+    (b"II*\x00", "TIFF"), (b"MM\x00*", "TIFF"),
+)  # fmt: skip
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _TRANSPOSE = {
     2: PillowImage.Transpose.FLIP_LEFT_RIGHT,
@@ -228,8 +232,7 @@ def describe_content(head: bytes) -> str:
     if head[4:8] == b"ftyp":
         brand = head[8:12]
         return "a HEIF picture" if brand in _HEIF_BRANDS else "a video or AVIF file"
-    kinds = ((b"\xff\xd8", "JPEG"), (b"\x89PNG", "PNG"), (b"GIF8", "GIF"), (b"BM", "BMP"))
-    for signature, name in kinds:
+    for signature, name in _DAMAGED:
         if head.startswith(signature):
             return f"a {name} picture that is damaged"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
