@@ -26,7 +26,18 @@ from vtonctl.show.screen import close_quietly, write_error, write_json
 # Typer carries its own copy of click in newer releases; its public BadParameter leads to the root.
 _ClickException: Any = typer.BadParameter.__mro__[2]
 
-COMMANDS = ("preprocess", "tryon", "check", "convert", "pairs", "doctor")
+COMMANDS = (
+    "preprocess",
+    "tryon",
+    "report",
+    "check",
+    "convert",
+    "pairs",
+    "status",
+    "retry",
+    "doctor",
+    "demo",
+)
 _log = logging.getLogger("vtonctl")
 
 

@@ -18,10 +18,6 @@ import typer
 
 T = TypeVar("T")
 
-RUNNING = "How to run"
-DATA = "Data"
-OUTPUT = "What is shown"
-
 
 @dataclass(frozen=True)
 class OutputFlags:
@@ -29,41 +25,22 @@ class OutputFlags:
 
     json: Annotated[
         bool,
-        typer.Option("--json", help="Print one JSON document on stdout.", rich_help_panel=OUTPUT),
+        typer.Option("--json", help="Print one JSON document on stdout."),
     ] = False
     verbose: Annotated[
         int,
         typer.Option(
-            "--verbose", "-v", count=True, help="Say more; -vv for all.", rich_help_panel=OUTPUT
+            "--verbose", "-v", count=True, show_default=False, help="Say more; -vv for all."
         ),
     ] = 0
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Say only what went wrong.", rich_help_panel=OUTPUT),
+        typer.Option("--quiet", "-q", help="Say only what went wrong."),
     ] = False
     log_file: Annotated[
         Path | None,
-        typer.Option(
-            "--log-file",
-            metavar="FILE",
-            help="Append the full log to FILE.",
-            rich_help_panel=OUTPUT,
-        ),
+        typer.Option("--log-file", metavar="FILE", help="Append the full log to FILE."),
     ] = None
-
-
-@dataclass(frozen=True)
-class SettingsFlags:
-    """Show the settings instead of running."""
-
-    show_settings: Annotated[
-        bool,
-        typer.Option(
-            "--show-settings",
-            help="Print every setting and where it came from, and end.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False
 
 
 @dataclass(frozen=True)
@@ -72,36 +49,16 @@ class RunFlags:
 
     jobs: Annotated[
         int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            metavar="N",
-            help="Worker processes. [default: usable cores]",
-            rich_help_panel=RUNNING,
-        ),
+        typer.Option("--jobs", "-j", metavar="N", help="Worker processes. [default: usable cores]"),
     ] = None
     executor: Annotated[
         str | None,
-        typer.Option(
-            "--executor",
-            metavar="NAME",
-            help="Where tasks run: local. [default: local]",
-            rich_help_panel=RUNNING,
-        ),
+        typer.Option("--executor", metavar="NAME", help="Where tasks run: local. [default: local]"),
     ] = None
     device: Annotated[
         str | None,
         typer.Option(
-            "--device",
-            metavar="NAME",
-            help="auto, cpu, cuda, cuda:N or mps. [default: auto]",
-            rich_help_panel=RUNNING,
-        ),
-    ] = None
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed", metavar="N", help="Seed of the run. [default: 0]", rich_help_panel=RUNNING
+            "--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps. [default: auto]"
         ),
     ] = None
     item_timeout: Annotated[
@@ -110,19 +67,26 @@ class RunFlags:
             "--item-timeout",
             metavar="SECONDS",
             help="Give an item up after so long. [default: never]",
-            rich_help_panel=RUNNING,
         ),
     ] = None
-    retry_failed: Annotated[
-        bool,
-        typer.Option(
-            "--retry-failed", help="Try again what failed before.", rich_help_panel=RUNNING
-        ),
-    ] = False
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Print the plan; write nothing.", rich_help_panel=RUNNING),
-    ] = False
+
+
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", help="Seed of the run. [default: 0]"),
+]
+RetryFailed = Annotated[
+    bool,
+    typer.Option("--retry-failed", help="Try again what failed before."),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Print the plan; write nothing."),
+]
+ShowSettings = Annotated[
+    bool,
+    typer.Option("--show-settings", help="Print every setting and where it came from, and end."),
+]
 
 
 @dataclass(frozen=True)
@@ -131,21 +95,11 @@ class DataFlags:
 
     layout: Annotated[
         str | None,
-        typer.Option(
-            "--layout",
-            metavar="NAME",
-            help="Data-set layout. [default: viton-hd]",
-            rich_help_panel=DATA,
-        ),
+        typer.Option("--layout", metavar="NAME", help="Data-set layout. [default: viton-hd]"),
     ] = None
     split: Annotated[
         str | None,
-        typer.Option(
-            "--split",
-            metavar="NAME",
-            help="Part of the data set. [default: test]",
-            rich_help_panel=DATA,
-        ),
+        typer.Option("--split", metavar="NAME", help="Part of the data set. [default: test]"),
     ] = None
 
 
@@ -155,38 +109,22 @@ class PrepareFlags:
 
     size: Annotated[
         str | None,
-        typer.Option(
-            "--size",
-            metavar="HxW",
-            help="Size of stored pictures. [default: 1024x768]",
-            rich_help_panel=DATA,
-        ),
+        typer.Option("--size", metavar="HxW", help="Size of stored pictures. [default: 1024x768]"),
     ] = None
     parser: Annotated[
         str | None,
         typer.Option(
-            "--parser",
-            metavar="NAME",
-            help="Who finds body parts: geometric. [default: geometric]",
-            rich_help_panel=DATA,
+            "--parser", metavar="NAME", help="Who finds body parts: geometric. [default: geometric]"
         ),
     ] = None
     pose_model: Annotated[
         str | None,
-        typer.Option(
-            "--pose-model",
-            metavar="NAME",
-            help="full, heavy or lite. [default: full]",
-            rich_help_panel=DATA,
-        ),
+        typer.Option("--pose-model", metavar="NAME", help="full, heavy or lite. [default: full]"),
     ] = None
     agnostic: Annotated[
         str | None,
         typer.Option(
-            "--agnostic",
-            metavar="FORM",
-            help="Agnostic maps: v3.2 or viton-hd. [default: v3.2]",
-            rich_help_panel=DATA,
+            "--agnostic", metavar="FORM", help="Agnostic maps: v3.2 or viton-hd. [default: v3.2]"
         ),
     ] = None
 

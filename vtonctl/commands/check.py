@@ -20,7 +20,7 @@ vtonctl check ./cp-data --layout cp-vton --split train --json
 
 
 def run(
-    root: Annotated[Path, typer.Argument(help="Data-set root.")],
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="Data-set root.")],
     *,
     data: DataFlags,
     output: OutputFlags,

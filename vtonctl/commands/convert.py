@@ -18,8 +18,10 @@ vtonctl convert ./cp-data ./hd-data --layout cp-vton --to viton-hd --split train
 
 
 def run(
-    root: Annotated[Path, typer.Argument(help="Data-set root to read.")],
-    destination: Annotated[Path, typer.Argument(help="Data-set root to write.")],
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="Data-set root to read.")],
+    destination: Annotated[
+        Path, typer.Argument(metavar="DESTINATION", help="Data-set root to write.")
+    ],
     *,
     to: Annotated[str, typer.Option("--to", metavar="NAME", help="Layout to write.")],
     to_split: Annotated[

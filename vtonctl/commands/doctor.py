@@ -27,7 +27,8 @@ State = Literal["ok", "note", "problem"]
 
 def run(
     root: Annotated[
-        Path | None, typer.Argument(help="Data-set root or results folder to look at, too.")
+        Path | None,
+        typer.Argument(metavar="ROOT", help="Data-set root or results folder to look at, too."),
     ] = None,
     *,
     output: OutputFlags,

@@ -19,7 +19,7 @@ vtonctl pairs ./shop --all --json
 
 
 def run(
-    root: Annotated[Path, typer.Argument(help="Data-set root.")],
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="Data-set root.")],
     *,
     paired: Annotated[
         bool, typer.Option("--paired", help="Everyone in the garment of the same name.")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.errors import UsageError
+from vtonctl import options
 from vtonctl.commands import setup
-from vtonctl.options import DataFlags, OutputFlags, PrepareFlags, RunFlags, SettingsFlags
+from vtonctl.options import DataFlags, OutputFlags, PrepareFlags, RunFlags
 from vtonctl.runs.requests import PreprocessRequest
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ ONLY = ("pose", "parse", "agnostic", "cloth-mask")
 def run(
     photos: Annotated[
         Path | None,
-        typer.Argument(help="Folder of person photos, or an existing data-set root."),
+        typer.Argument(
+            metavar="PHOTOS", help="Folder of person photos, or an existing data-set root."
+        ),
     ] = None,
     *,
     garments: Annotated[
@@ -39,10 +42,13 @@ def run(
         str | None,
         typer.Option("--only", metavar="LIST", help=f"Some of {','.join(ONLY)}. [default: all]"),
     ] = None,
+    seed: options.Seed = None,
+    retry_failed: options.RetryFailed = False,
+    dry_run: options.DryRun = False,
+    show_settings: options.ShowSettings = False,
     data: DataFlags,
     prepare: PrepareFlags,
     run: RunFlags,
-    settings_flags: SettingsFlags,
     output: OutputFlags,
 ) -> int:
     """Make pose, parse, agnostic and mask files of photos and garments.
@@ -65,8 +71,8 @@ def run(
         else:
             root = _beside(photos)
     root = root or _beside(garments)
-    resolved = setup.settle(root, data, prepare, run)
-    if settings_flags.show_settings:
+    resolved = setup.settle(root, data, prepare, run, seed=seed)
+    if show_settings:
         return setup.show_settings(screen, "preprocess", resolved)
     for folder, what in ((photos, "the folder of photos"), (garments, "the folder of garments")):
         if folder is not None:
@@ -75,12 +81,12 @@ def run(
         setup.need_folder(root, "the data-set root")
     names = setup.split_list(only, ONLY, "--only")
     request = make_request(root, photos, garments, resolved.settings, names)
-    options = setup.run_options(resolved.settings, run)
+    run_options = setup.run_options(resolved.settings, retry_failed=retry_failed, dry_run=dry_run)
 
     from vtonctl.runs.preprocess import run_preprocess
 
     with screen.progress() as sink:
-        result = run_preprocess(request, options, sink)
+        result = run_preprocess(request, run_options, sink)
     return setup.show_run(screen, "preprocess", result)
 
 

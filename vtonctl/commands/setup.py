@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ConfigError, InputError, UsageError
 from pipelines.layout import Artifact, find_layout
-from vtonctl.options import OutputFlags, RunFlags
+from vtonctl.options import OutputFlags
 from vtonctl.runs.requests import RunOptions
 from vtonctl.runs.result import RunResult
 from vtonctl.show import logs
@@ -36,7 +36,9 @@ def settle(root: Path | None, *groups: Any, **flags: Any) -> Resolved:
     return resolve(root, {k: v for k, v in given.items() if k in Settings.model_fields})
 
 
-def run_options(settings: Settings, flags: RunFlags) -> RunOptions:
+def run_options(
+    settings: Settings, *, retry_failed: bool = False, dry_run: bool = False
+) -> RunOptions:
     """Options of a run. Raises ``ConfigError`` for a device that this run cannot use."""
     from pipelines import device
 
@@ -52,8 +54,8 @@ def run_options(settings: Settings, flags: RunFlags) -> RunOptions:
         device="cpu",
         seed=settings.seed,
         item_timeout_s=settings.item_timeout,
-        retry_failed=flags.retry_failed,
-        dry_run=flags.dry_run,
+        retry_failed=retry_failed,
+        dry_run=dry_run,
     )
 
 

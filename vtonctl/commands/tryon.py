@@ -9,9 +9,10 @@ import typer
 
 from pipelines.errors import UsageError
 from pipelines.registry import SYSTEMS
+from vtonctl import options
 from vtonctl.commands import setup
 from vtonctl.commands.preprocess import make_request
-from vtonctl.options import DataFlags, OutputFlags, PrepareFlags, RunFlags, SettingsFlags
+from vtonctl.options import DataFlags, OutputFlags, PrepareFlags, RunFlags
 from vtonctl.runs.requests import TryOnRequest
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ vtonctl tryon ./shop --all-pairs
 
 def run(
     root: Annotated[
-        Path | None, typer.Argument(help="Data-set root with persons and garments.")
+        Path | None, typer.Argument(metavar="ROOT", help="Data-set root with persons and garments.")
     ] = None,
     *,
     persons: Annotated[
@@ -65,16 +66,19 @@ def run(
     save_stages: Annotated[
         bool, typer.Option("--save-stages", help="Keep each stage's picture.")
     ] = False,
-    report: Annotated[
-        bool, typer.Option("--report/--no-report", help="Write report.html beside the results.")
-    ] = True,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Write no report.html beside the results.")
+    ] = False,
     fail_on_flag: Annotated[
         bool, typer.Option("--fail-on-flag", help="Exit 4 if a result is flagged as poor.")
     ] = False,
+    seed: options.Seed = None,
+    retry_failed: options.RetryFailed = False,
+    dry_run: options.DryRun = False,
+    show_settings: options.ShowSettings = False,
     data: DataFlags,
     prepare: PrepareFlags,
     run: RunFlags,
-    settings_flags: SettingsFlags,
     output: OutputFlags,
 ) -> int:
     """Make try-on pictures: each person of a list wears a garment.
@@ -86,9 +90,9 @@ def run(
     screen = setup.begin(output)
     _check_usage(root, persons, garments, out, pairs, all_pairs)
     resolved = setup.settle(
-        root or out, data, prepare, run, system=system, format=format, quality=quality
+        root or out, data, prepare, run, seed=seed, system=system, format=format, quality=quality
     )
-    if settings_flags.show_settings:
+    if show_settings:
         return setup.show_settings(screen, "tryon", resolved)
     if root is not None:
         setup.need_folder(root, "the data-set root")
@@ -103,15 +107,13 @@ def run(
         native=native,
         save_stages=save_stages,
     )
-    options = setup.run_options(resolved.settings, run)
+    run_options = setup.run_options(resolved.settings, retry_failed=retry_failed, dry_run=dry_run)
 
     from vtonctl.runs.tryon import run_tryon
 
     with screen.progress() as sink:
-        result = run_tryon(request, options, sink)
-    page = None
-    if report and not result.dry_run:
-        page = write_report(request, resolved.settings)
+        result = run_tryon(request, run_options, sink)
+    page = None if no_report or result.dry_run else write_report(request)
     return setup.show_run(screen, "tryon", result, report=page, fail_on_flag=fail_on_flag)
 
 
@@ -157,11 +159,15 @@ def work_root(out: Path) -> Path:
     return out / ".vtonctl" / "data"
 
 
-def write_report(request: TryOnRequest, settings: Settings) -> Path | None:
-    """Write ``report.html`` beside the results; None when there are none yet."""
-    from vtonctl.show.report import write_tryon_report
+def write_report(request: TryOnRequest) -> Path | None:
+    """Write ``report.html`` beside the results; None if there is no result yet."""
+    from vtonctl.runs.rundir import RunDir
+    from vtonctl.show.report import DataPlace, write_tryon_report
 
-    return write_tryon_report(request.out, request.root, settings.layout, settings.split)
+    if not RunDir(request.out).results.is_file():
+        return None
+    place = DataPlace(request.root, request.layout, request.split, request.native)
+    return write_tryon_report(request.out, place)[0]
 
 
 def _check_usage(

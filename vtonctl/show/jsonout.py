@@ -89,12 +89,23 @@ class RunDocument(Document):
     report: str | None
 
 
+class LastRun(Part):
+    """The last run that worked in a folder; times are ISO 8601 in UTC."""
+
+    command: str
+    started: str
+    ended: str
+    status: str
+
+
 class StatusDocument(Document):
-    """What the ledger of a root says."""
+    """The state of a folder as its last run left it."""
 
     root: str
     stages: dict[str, dict[str, int]]
     failures: tuple[Failure, ...]
+    last_run: LastRun | None
+    running_pid: int | None
 
 
 class Finding(Part):

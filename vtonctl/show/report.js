@@ -49,7 +49,7 @@
     const list = main.classList.contains("list");
     const rows = new Set(shown.map((card) => card.dataset.person));
     const columns = new Set(shown.map((card) => card.dataset.garment));
-    const width = main.children.length && Number(main.dataset.columns);
+    const width = Number(main.dataset.columns);
     const tops = all(".side.top", main);
     tops.forEach((top) => { top.hidden = !columns.has(top.dataset.key); });
     all(".side.left", main).forEach((left) => {
@@ -76,7 +76,8 @@
   all("[data-filter]").forEach((button) => button.addEventListener("click", () => {
     wanted.state = button.dataset.filter;
     press("[data-filter]", (b) => b === button);
-    refresh();
+    /* a few cards are easier to judge side by side than scattered over the grid */
+    if (matrix) setView(wanted.state ? "list" : "grid"); else refresh();
   }));
   all("[data-view]").forEach((button) => {
     button.addEventListener("click", () => setView(button.dataset.view));
@@ -171,6 +172,7 @@
     one("meter").value = score;
     one("score").textContent = score;
     one("box-score").hidden = failed;
+    one("box-flags").hidden = !d.flags;
     one("box-flags").replaceChildren(...all(".flags li", card).map((li) => li.cloneNode(true)));
     one("box-facts").replaceChildren(...[...card.querySelector(".facts").children].map(
       (child) => child.cloneNode(true)));

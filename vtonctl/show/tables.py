@@ -15,6 +15,7 @@ from vtonctl.show.jsonout import (
     DoctorDocument,
     Failure,
     PairsDocument,
+    ReportDocument,
     RunDocument,
     SettingsDocument,
     StatusDocument,
@@ -41,10 +42,32 @@ def run(document: RunDocument, *, quiet: bool = False) -> list[RenderableType]:
 
 
 def status(document: StatusDocument) -> list[RenderableType]:
-    """What the ledger of a root says."""
-    if not document.stages:
-        return [Text(f"{document.root}: nothing has been run here yet")]
-    return [counts_table("stage", document.stages), *_failures(document.failures)]
+    """The state of a folder, stage by stage."""
+    parts: list[RenderableType] = []
+    if document.last_run is None:
+        parts.append(Text(f"{document.root}: nothing has been run here yet"))
+    else:
+        shown = {
+            stage: {name: number for name, number in counts.items() if number}
+            for stage, counts in document.stages.items()
+        }
+        last = document.last_run
+        ended = last.status or ("still running" if document.running_pid else "was interrupted")
+        parts += [
+            counts_table("stage", shown),
+            *_failures(document.failures),
+            Text(f"last run: {last.command}, {last.started}, {ended}"),
+        ]
+    if document.running_pid:
+        parts.append(Text(f"process {document.running_pid} works in it now", "yellow"))
+    return parts
+
+
+def report(document: ReportDocument) -> list[RenderableType]:
+    """Where a report is."""
+    counts = document.counts
+    words = f"{counts['good']} fine, {counts['flagged']} worth a look, {counts['failed']} failed"
+    return [Text(words), Text.assemble("report: ", (document.report, "bold"))]
 
 
 def check(document: CheckDocument) -> list[RenderableType]:
@@ -102,7 +125,7 @@ def settings(document: SettingsDocument) -> list[RenderableType]:
 
 def counts_table(heading: str, rows: Mapping[str, Mapping[str, int]]) -> Table:
     """One row for each name, one column for each status that occurs."""
-    order = ("planned", "done", "current", "stale", "failed", "blocked", "poison")
+    order = ("pending", "missing", "done", "current", "stale", "failed", "blocked", "poison")
     seen = {status for counts in rows.values() for status in counts}
     columns = [s for s in order if s in seen] + sorted(seen - set(order))
     table = _table(heading, *columns)
@@ -116,7 +139,7 @@ def counts_table(heading: str, rows: Mapping[str, Mapping[str, int]]) -> Table:
 def _sentence(document: RunDocument) -> Text:
     made, current = document.counts.get("done", 0), document.counts.get("current", 0)
     if document.dry_run:
-        planned = sum(n for s, n in document.counts.items() if s not in ("current", "blocked"))
+        planned = document.counts.get("pending", 0)
         words = f"to do: {planned} (about {duration(document.estimate_s)}), up to date: {current}"
         return Text(words)
     took = duration(document.seconds)

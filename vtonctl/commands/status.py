@@ -1,0 +1,52 @@
+"""``vtonctl status``: what is done, out of date, failed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vtonctl.commands import setup
+from vtonctl.options import OutputFlags
+
+EXAMPLE = """
+vtonctl status ./results
+vtonctl status ./shop --json
+"""
+
+
+def run(
+    root: Annotated[
+        Path, typer.Argument(metavar="ROOT", help="Folder of results, or data-set root.")
+    ],
+    *,
+    output: OutputFlags,
+) -> int:
+    """Say what is done, out of date, failed or left out; changes nothing."""
+    screen = setup.begin(output)
+    setup.need_folder(root, "the folder")
+
+    from vtonctl.runs.status import read_status
+    from vtonctl.show import tables
+    from vtonctl.show.jsonout import LastRun, StatusDocument, failures
+
+    status = read_status(root)
+    last = status.last_run
+    document = StatusDocument(
+        command="status",
+        root=str(root),
+        stages={
+            s.stage: {k: n for k, n in asdict(s).items() if k != "stage"} for s in status.stages
+        },
+        failures=failures(status.failures),
+        last_run=LastRun(
+            command=last.command, started=last.started, ended=last.ended, status=last.status
+        )
+        if last
+        else None,
+        running_pid=status.holder.pid if status.holder else None,
+    )
+    screen.result(document, lambda: tables.status(document))
+    return 0

@@ -1,0 +1,224 @@
+"""Reports: one page for the try-on pictures of a run, one for the files of a data-set root."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pipelines.datasets.records import read_sources
+from pipelines.errors import InputError
+from pipelines.layout import Artifact, Layout, find_layout, sources_path
+from pipelines.thumbnails import data_uris
+from vtonctl.runs.result import ItemOutcome
+from vtonctl.runs.rundir import RunDir
+from vtonctl.show import report_page
+from vtonctl.show.report_page import Card, Page, Picture, Side
+
+REPORT_NAME = "report.html"
+THUMBS = ((600, (200, 150), 74), (2500, (160, 120), 68), (10**9, (104, 78), 60))
+"""Up to so many pictures: height and width of thumbnails, and their quality."""
+PERSON_VIEWS = {
+    "photo": Artifact.IMAGE,
+    "pose": Artifact.POSE_IMAGE,
+    "parse": Artifact.PARSE,
+    "agnostic": Artifact.AGNOSTIC,
+    "mask": Artifact.AGNOSTIC_MASK,
+}
+GARMENT_VIEWS = {"garment": Artifact.CLOTH, "mask": Artifact.CLOTH_MASK}
+FAILED = ("failed", "blocked", "poison")
+
+
+@dataclass(frozen=True)
+class DataPlace:
+    """Where the persons and garments of results lie."""
+
+    root: Path
+    layout: str = "viton-hd"
+    split: str = "test"
+    native: bool = False
+    """Results are in the original photos, not in the stored pictures."""
+
+    def path(self, artifact: Artifact, item: str) -> Path:
+        """The file of an artifact of an item."""
+        return find_layout(self.layout).path(self.root, self.split, artifact, item)
+
+
+def write_tryon_report(out: Path, data: DataPlace | None) -> tuple[Path, dict[str, int]]:
+    """Write ``report.html`` beside the results; returns its path and the counts in it.
+
+    Without ``data`` the photos and garments are left out. Raises ``InputError`` where there is no
+    list of results, ``StorageError``.
+    """
+    page = tryon_page(out, read_results(out), data)
+    report_page.write(page, out / REPORT_NAME)
+    return out / REPORT_NAME, page.counts
+
+
+def write_dataset_report(
+    data: DataPlace, outcomes: Iterable[ItemOutcome]
+) -> tuple[Path, dict[str, int]]:
+    """Write ``report.html`` into a data-set root; ``outcomes`` tell of failures and doubts."""
+    page = dataset_page(data, outcomes)
+    report_page.write(page, data.root / REPORT_NAME)
+    return data.root / REPORT_NAME, page.counts
+
+
+def read_results(out: Path) -> list[dict[str, Any]]:
+    """The lines of ``results.jsonl``. Raises ``InputError``."""
+    path = RunDir(out).results
+    try:
+        lines = path.read_text("utf-8", "replace").split("\n")
+        return [json.loads(line) for line in lines if line.strip()]
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: the list of results cannot be read: {error}.",
+            code="no_results",
+            hint="Run vtonctl tryon again; finished work is kept.",
+        ) from None
+
+
+def tryon_page(out: Path, lines: Sequence[Mapping[str, Any]], data: DataPlace | None) -> Page:
+    """The page of try-on results."""
+    size_hw, quality = _thumb_size(len(lines))
+    results = [out / str(line["output"]) if line.get("output") else None for line in lines]
+    thumbs = data_uris(results, size_hw, quality)
+    cards = tuple(
+        _pair_card(line, _picture("result", path, thumb, out) if path else None)
+        for line, path, thumb in zip(lines, results, thumbs, strict=True)
+    )
+    persons, garments = (
+        _sides(sorted({str(line[kind]) for line in lines}), kind, out, data)
+        for kind in ("person", "garment")
+    )
+    systems = sorted({str(line["system"]) for line in lines if line.get("system")})
+    facts = (
+        *(name.removeprefix("tryon-") for name in systems),
+        f"{len(persons)} persons",
+        f"{len(garments)} garments",
+    )
+    title = f"Try-on: {out.resolve().name}"
+    return Page("tryon", title, facts, cards, persons, garments)
+
+
+def dataset_page(data: DataPlace, outcomes: Iterable[ItemOutcome]) -> Page:
+    """The page of a data-set root: failed items first, then the doubtful ones, then the rest."""
+    layout = find_layout(data.layout)
+    told: dict[str, list[ItemOutcome]] = {}
+    for outcome in outcomes:
+        kind = "garment" if outcome.stage in ("garment-frame", "cloth-mask") else "person"
+        told.setdefault(f"{kind} {outcome.item}", []).append(outcome)
+    work: list[tuple[str, str, dict[str, Path]]] = []
+    for kind, views in (("person", PERSON_VIEWS), ("garment", GARMENT_VIEWS)):
+        main = next(iter(views.values()))
+        stored = layout.items(data.root, data.split, main)
+        failed = [key.partition(" ")[2] for key in told if key.startswith(kind + " ")]
+        for item in dict.fromkeys((*stored, *failed)):
+            work.append((kind, item, _existing(layout, data, views, item)))
+    size_hw, quality = _thumb_size(sum(len(paths) for _, _, paths in work))
+    flat = [path for _, _, paths in work for path in paths.values()]
+    thumbs = iter(data_uris(flat, size_hw, quality))
+    cards = [
+        _item_card(
+            kind,
+            item,
+            [_picture(name, path, next(thumbs), data.root) for name, path in paths.items()],
+            told.get(f"{kind} {item}", []),
+        )
+        for kind, item, paths in work
+    ]
+    order = {"failed": 0, "flagged": 1, "good": 2}
+    cards.sort(key=lambda card: (order[card.state], card.score, card.item))
+    count = {kind: sum(k == kind for k, _, _ in work) for kind in ("person", "garment")}
+    facts = (
+        data.layout,
+        data.split,
+        f"{count['person']} persons",
+        f"{count['garment']} garments",
+    )
+    return Page("dataset", f"Data set: {data.root.resolve().name}", facts, tuple(cards))
+
+
+def _pair_card(line: Mapping[str, Any], picture: Picture | None) -> Card:
+    failed = line.get("status") in FAILED
+    flags = tuple(map(str, line.get("flags") or ()))
+    facts = {
+        "system": str(line.get("system", "")).removeprefix("tryon-"),
+        "seconds": line.get("seconds"),
+        "changed": _percent(line.get("edited_fraction")),
+        **{str(k).replace("_", " "): _short(v) for k, v in (line.get("measures") or {}).items()},
+    }
+    return Card(
+        item=str(line["item"]),
+        state="failed" if failed else "flagged" if flags else "good",
+        pictures=() if failed or picture is None else (picture,),
+        person=str(line["person"]),
+        garment=str(line["garment"]),
+        score=0.0 if failed else float(line.get("score", 1.0)),
+        flags=flags,
+        reason=str(line.get("message") or line.get("code") or "") if failed else "",
+        hint=str(line.get("hint", "")),
+        facts=tuple((name, str(value)) for name, value in facts.items() if value not in (None, "")),
+    )
+
+
+def _item_card(
+    kind: str, item: str, pictures: Sequence[Picture], outcomes: Sequence[ItemOutcome]
+) -> Card:
+    wrong = [o for o in outcomes if o.status in FAILED]
+    flags = tuple(dict.fromkeys(flag for o in outcomes for flag in o.flags))
+    scores = {o.stage: o.score for o in outcomes if o.status not in FAILED}
+    first = wrong[0] if wrong else None
+    return Card(
+        item=item,
+        state="failed" if wrong else "flagged" if flags else "good",
+        pictures=tuple(pictures),
+        score=0.0 if wrong else min(scores.values(), default=1.0),
+        flags=flags,
+        reason=f"{first.stage}: {first.message or first.code}" if first else "",
+        hint=first.hint if first else "",
+        facts=(("kind", kind), *((stage, _percent(s)) for stage, s in scores.items())),
+    )
+
+
+def _sides(keys: Sequence[str], kind: str, out: Path, data: DataPlace | None) -> tuple[Side, ...]:
+    artifact = Artifact.IMAGE if kind == "person" else Artifact.CLOTH
+    paths: list[Path | None] = [data.path(artifact, key) if data else None for key in keys]
+    if data and data.native and kind == "person":
+        originals = {s.item: Path(s.path) for s in read_sources(sources_path(data.root))
+                     if s.subject == kind}  # fmt: skip
+        paths = [originals.get(key, path) for key, path in zip(keys, paths, strict=True)]
+    name = "photo" if kind == "person" else "garment"
+    thumbs = data_uris(paths, THUMBS[0][1], THUMBS[0][2])
+    return tuple(
+        Side(key, _picture(name, path, thumb, out) if path else Picture(name, ""))
+        for key, path, thumb in zip(keys, paths, thumbs, strict=True)
+    )
+
+
+def _picture(name: str, path: Path, thumb: str, page: Path) -> Picture:
+    relative = os.path.relpath(path.resolve(), page.resolve())
+    return Picture(name, thumb, quote(os.fsencode(relative)))
+
+
+def _existing(
+    layout: Layout, data: DataPlace, views: Mapping[str, Artifact], item: str
+) -> dict[str, Path]:
+    paths = {n: data.path(a, item) for n, a in views.items() if a in layout.places}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
+def _thumb_size(number: int) -> tuple[tuple[int, int], int]:
+    return next((size, quality) for limit, size, quality in THUMBS if number <= limit)
+
+
+def _percent(value: Any) -> str:
+    return f"{100 * float(value):.0f} %" if value is not None else ""
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
