@@ -46,7 +46,8 @@ def compose(person: PersonLayers, cloth: Cloth, folds: Floats) -> Composite:
     height, width = person.photo.shape[:2]
     box = _working_box(person, cloth)
     unit = person.regions.unit_px / person.regions.scale
-    folds_here = cv2.resize(folds, (width, height), interpolation=cv2.INTER_LINEAR)[box]
+    large = cv2.resize(folds, (width, height), interpolation=cv2.INTER_LINEAR)
+    folds_here = np.asarray(large[box], np.float32)
     layers = {
         name: getattr(person, name)[box].astype(np.float32) / 255
         for name in ("removed", "chest_alpha", "arm_alpha", "arm_over", "front", "lower", "trunk")
@@ -59,7 +60,7 @@ def compose(person: PersonLayers, cloth: Cloth, folds: Floats) -> Composite:
     garment = _let_down(garment, layers, unit)
     trunk, sleeves = garment.trunk, garment.sleeves
     if person.tucked:
-        trunk = trunk * (1 - layers["lower"])
+        trunk = trunk * (1 - layers["lower"]) * _above_waistband(layers["lower"], unit)
     colours = _relit(garment, trunk, sleeves, layers, folds_here, unit)
 
     photo = person.photo[box].astype(np.float32)
@@ -125,6 +126,20 @@ def _sleeved(person: PersonLayers, cloth: Cloth) -> Alpha:
     return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
+def _above_waistband(lower: Alpha, unit: float) -> Alpha:
+    """1 above the upper edge of the lower clothes, carried on to both sides, 0 below."""
+    inside = lower > 0.5
+    columns = np.nonzero(inside.any(0))[0]
+    if not len(columns):
+        return np.ones_like(lower)
+    first = inside[:, columns].argmax(0).astype(np.float32)
+    # edges of the hips fall off steeply: the waistband is what lies between
+    sound = columns[first < np.median(first) + 0.15 * unit]
+    edge = np.interp(np.arange(lower.shape[1]), sound, inside[:, sound].argmax(0))
+    rows = np.arange(lower.shape[0])[:, None]
+    return np.clip(edge[None] + 2.5 - rows, 0, 1).astype(np.float32)
+
+
 def _placed(cloth: Cloth, colours: Floats, trunk: Alpha, box: tuple[slice, slice]) -> Cloth:
     """The cloth as it was put on, at full size."""
     full_colours, full_trunk = np.zeros_like(cloth.colours), np.zeros_like(cloth.trunk)
@@ -166,9 +181,12 @@ def _let_down(garment: Cloth, layers: dict[str, Alpha], unit: float) -> Cloth:
     stretch = columns[None] & (rows > hem[None] - 2) & (rows <= end[None])
     if not stretch.any():
         return garment
-    source = np.where(stretch, 2 * (hem[None] - 2) - rows, rows).astype(np.float32)
+    # colours go a little farther than the soft edge
+    coloured = columns[None] & (rows > hem[None] - 2) & (rows <= end[None] + 4)
+    source = np.where(coloured, 2 * (hem[None] - 2) - rows, rows).astype(np.float32)
     across = np.broadcast_to(np.arange(trunk.shape[1], dtype=np.float32), trunk.shape)
-    colours = cv2.remap(garment.colours, np.ascontiguousarray(across), source, cv2.INTER_LINEAR)
+    moved = cv2.remap(garment.colours, np.ascontiguousarray(across), source, cv2.INTER_LINEAR)
+    colours = np.asarray(moved, np.float32)
     soft = cv2.GaussianBlur(np.maximum(trunk, stretch).astype(np.float32), (0, 0), 0.8)
     longer = np.where(cv2.dilate(stretch.astype(np.uint8), np.ones((3, 3))) > 0, soft, trunk)
     return replace(garment, colours=colours, trunk=longer.astype(np.float32))
@@ -182,7 +200,7 @@ def _relit(
     whole = np.maximum(trunk, sleeves)
     arms = layers["arm_over"] * (1 - sleeves)
     factor = np.exp(folds)
-    factor *= rounded(whole, 0.16 * unit, 0.14)
+    factor *= rounded(whole, 0.12 * unit, 0.07)
     colours = relight(garment.colours, whole, factor)
     contact = 1 - _ARM_SHADOW * shadow(arms, 0.045 * unit, 0.02 * unit)
     contact *= 1 - 0.5 * _ARM_SHADOW * shadow(sleeves, 0.03 * unit, 0.0) * trunk
@@ -192,10 +210,10 @@ def _relit(
 
 def as_levels(mask: Alpha) -> Bytes:
     """A soft mask as ``uint8``, for pictures of stages."""
-    return np.clip(np.round(mask * 255), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(mask * 255), 0, 255), np.uint8)
 
 
 def picture(colours: NDArray[np.float32], alpha: Alpha) -> Image:
     """Colours on white under a soft mask, for pictures of stages."""
     mixed = 255 + alpha[..., None] * (colours - 255)
-    return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(mixed), 0, 255), np.uint8)

@@ -26,20 +26,23 @@ def membrane(image: Floats, known: Floats) -> Floats:
     weight = known[..., None]
     if min(height, width) <= _COARSEST:
         total = max(float(known.sum()), 1e-6)
-        return image * weight + (1 - weight) * ((image * weight).sum((0, 1)) / total)
+        mean = (image * weight).sum((0, 1)) / total
+        return np.asarray(image * weight + (1 - weight) * mean, np.float32)
     small_weight = cv2.pyrDown(known)
     small_image = (
         cv2.pyrDown(np.ascontiguousarray(image * weight)).reshape(*small_weight.shape, -1)
         / np.maximum(small_weight, 1e-4)[..., None]
     )
-    coarse = membrane(small_image, np.clip(small_weight * 4, 0, 1))
+    coarse = membrane(
+        np.asarray(small_image, np.float32), np.clip(small_weight * 4, 0, 1).astype(np.float32)
+    )
     filled = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     filled = filled.reshape(height, width, -1)
     kept = image * weight
-    out: Floats = kept + (1 - weight) * filled
+    out = np.asarray(kept + (1 - weight) * filled, np.float32)
     for _ in range(_SWEEPS):
-        mean = cv2.blur(out, (3, 3), borderType=cv2.BORDER_REPLICATE).reshape(filled.shape)
-        out = kept + (1 - weight) * mean
+        around = cv2.blur(out, (3, 3), borderType=cv2.BORDER_REPLICATE).reshape(filled.shape)
+        out = np.asarray(kept + (1 - weight) * around, np.float32)
     return out
 
 
@@ -63,12 +66,6 @@ def reflected(unknown: Mask) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return mirror_x, mirror_y
 
 
-def mirrored(image: NDArray[np.uint8], usable: Mask) -> NDArray[np.uint8]:
-    """Continue the texture of ``image`` from where it is ``usable`` by reflection at the border."""
-    x, y = reflected(~usable)
-    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
 def grain(image: NDArray[np.uint8], usable: Mask, sigma: float, limit: float) -> Floats:
     """Fine detail of ``image`` continued over the unusable rest, in levels, ``[H, W, C]``.
 
@@ -79,7 +76,8 @@ def grain(image: NDArray[np.uint8], usable: Mask, sigma: float, limit: float) ->
     low = cv2.GaussianBlur(image * weight[..., None], (0, 0), sigma) / spread[..., None]
     detail = np.clip((image - low) * weight[..., None], -limit, limit).astype(np.float32)
     x, y = reflected(~usable)
-    return cv2.remap(detail, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap(detail, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
 
 
 def fill_holes(mask: Mask) -> Mask:
@@ -87,9 +85,8 @@ def fill_holes(mask: Mask) -> Mask:
     height, width = mask.shape
     padded = np.zeros((height + 2, width + 2), np.uint8)
     padded[1:-1, 1:-1] = mask
-    cv2.floodFill(padded, None, (0, 0), 2)
-    filled: Mask = padded[1:-1, 1:-1] != 2
-    return filled
+    cv2.floodFill(padded, None, (0, 0), (2,))
+    return np.asarray(padded[1:-1, 1:-1] != 2, bool)
 
 
 def disc(radius: float) -> NDArray[np.uint8]:
@@ -123,4 +120,4 @@ def parts(mask: Mask, least: int) -> Mask:
     count, label, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     keep = np.zeros(count, bool)
     keep[1:] = stats[1:, cv2.CC_STAT_AREA] >= least
-    return keep[label]
+    return np.asarray(keep[label], bool)

@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 
 from pipelines.labels import LIP20
 from pipelines.stage import PersonInputs
-from pipelines.systems.geometric.fill import Floats, grain, grown, membrane, opened, shrunk
-from pipelines.systems.geometric.limbs import Arm, find_arm
-from pipelines.systems.geometric.regions import (
-    Regions,
-    filled_polygon,
-    find_regions,
-    hips,
-    shoulders,
-    skin_like,
-    torso_polygon,
+from pipelines.systems.geometric.body_frame import filled_polygon, hips, shoulders, torso_polygon
+from pipelines.systems.geometric.fill import (
+    Floats,
+    fill_holes,
+    grain,
+    grown,
+    membrane,
+    opened,
+    shrunk,
 )
+from pipelines.systems.geometric.limbs import Arm, find_arm
+from pipelines.systems.geometric.parse_repair import skin_like
+from pipelines.systems.geometric.regions import Regions, find_regions
 from pipelines.systems.geometric.skin import (
     continued,
     light_from_left,
@@ -92,7 +94,9 @@ def split_person(person: PersonInputs, trunk_outline: NDArray[np.float64]) -> Pe
     bare = _bare_skin(regions, ids == LIP20.FACE)
     clothed = filled_polygon(trunk_outline * regions.scale, ids.shape)
     kept_head = shrunk(regions.head, 1) if regions.scale < 1 else regions.head
-    removed = grown(regions.old, max(1.5, unit / 32)) & ~kept_head & ~bare.hands
+    # the rim of a cuff on a hand goes, too
+    hands = bare.hands & ~grown(regions.old, max(1.5, unit / 24))
+    removed = _wiped(regions) & ~kept_head & ~hands
     size = (person.image.shape[1], person.image.shape[0])
     removed_soft = _soft(removed, size)
     visible_arm = _soft(shrunk(regions.arms & ~removed, 1), size)
@@ -102,12 +106,12 @@ def split_person(person: PersonInputs, trunk_outline: NDArray[np.float64]) -> Pe
         photo=person.image,
         plate=_plate(person.image, regions, clothed | bare.chest_shape, removed),
         removed=removed_soft,
-        chest=_mixed(_enlarged(bare.chest, size), person.image, 255 - removed_soft),
+        chest=_mixed(_enlarged(bare.chest, size), person.image, ~removed_soft),
         chest_alpha=_soft(skin & ~(regions.lower & ~removed), size),
         arms=arms,
         arm_alpha=_soft(bare.arm_shape | regions.arms, size),
         arm_over=_as_bytes(_enlarged(bare.over_trunk, size)),
-        front=_soft(kept_head | bare.hands, size),
+        front=_soft(kept_head | hands, size),
         lower=_soft(regions.lower & ~removed, size),
         trunk=_soft(clothed | bare.chest_shape, size),
         tucked=_is_tucked(regions),
@@ -117,12 +121,22 @@ def split_person(person: PersonInputs, trunk_outline: NDArray[np.float64]) -> Pe
     )
 
 
+def _wiped(regions: Regions) -> Mask:
+    """The old garment with its blurred edge; wider on the background, which takes no harm."""
+    unit = regions.unit_px
+    beside = grown(regions.old, unit / 14) & ~(regions.arms | regions.neck | regions.lower)
+    return grown(regions.old, max(1.5, unit / 30)) | beside
+
+
 def _bare_skin(regions: Regions, face: Mask) -> _Bare:
     unit, shape = regions.unit_px, regions.old.shape
     like = skin_like(regions.image, face) if face.any() else np.ones(shape, bool)
     bare_arms = regions.arms & like if (regions.arms & like).any() else regions.arms
-    tone = skin_colour(regions, bare_arms, regions.neck & like, face)
-    chest_tone = skin_colour(regions, regions.neck & like, face, regions.arms)
+    tone = skin_colour(regions, face, bare_arms, regions.neck & like)
+    if bare_arms.sum() < 0.25 * unit * unit:
+        # hands alone are redder than arms
+        tone = (tone + skin_colour(regions, face, regions.neck & like)) / 2
+    chest_tone = skin_colour(regions, face, regions.neck & like, regions.arms)
     from_left = light_from_left(regions, face)
     arms = continued(regions, bare_arms, tone, 0.6 * unit)
     shade = np.ones(shape, np.float32)
@@ -130,6 +144,9 @@ def _bare_skin(regions: Regions, face: Mask) -> _Bare:
         np.zeros(shape, bool),
         np.zeros(shape, np.float32),
         np.zeros(shape, bool),
+    )
+    beside_trunk = 1 - cv2.GaussianBlur(
+        grown(_shrunk_trunk(regions), 0.09 * unit).astype(np.float32), (0, 0), unit / 40
     )
     reach = []
     for left, seen in ((True, regions.left_arm), (False, regions.right_arm)):
@@ -144,8 +161,10 @@ def _bare_skin(regions: Regions, face: Mask) -> _Bare:
         near = grown(drawn, 3)
         shade[near] = (1 + (own - 1) * fade)[near]
         arm_shape |= drawn
-        in_front = drawn if arm.shown else drawn & (order < 0.5)
-        ramp = np.clip((order - 0.2) / 0.12, 0, 1)
+        hidden = drawn & _shrunk_trunk(regions) & ~seen
+        in_front = drawn if arm.shown else drawn & ~hidden
+        # at the armhole the arm lies under the garment, beside it and farther down over it
+        ramp = np.maximum(np.clip((order - 0.18) / 0.05, 0, 1), beside_trunk)
         over = np.maximum(over, ramp * _smooth_edge(in_front | seen))
         hands |= seen & (order > (0.985 if arm.hand_seen else 0.8))
         beside = ~(grown(drawn, unit / 14) | seen)
@@ -155,7 +174,7 @@ def _bare_skin(regions: Regions, face: Mask) -> _Bare:
     over *= _smooth_edge(clothed)
     arms *= shade[..., None]
     chest_shape = _trunk(regions, face)
-    chest = continued(regions, regions.neck & like, chest_tone, 0.7 * unit)
+    chest = continued(regions, regions.neck & like, chest_tone, 0.3 * unit)
     rounded = 1 + 0.5 * (round_shading(chest_shape, 0.5 * unit, from_left) - 1)
     # one colour where arm and chest meet
     near_arm = cv2.GaussianBlur(arm_shape.astype(np.float32), (0, 0), unit / 6)[..., None]
@@ -164,9 +183,14 @@ def _bare_skin(regions: Regions, face: Mask) -> _Bare:
     return _Bare(chest + noise, chest_shape, arms + noise, arm_shape, over, hands, *reach)
 
 
+def _shrunk_trunk(regions: Regions) -> Mask:
+    trunk = filled_polygon(torso_polygon(regions.body, regions.unit_px), regions.old.shape)
+    return shrunk(trunk, 0.03 * regions.unit_px)
+
+
 def _arm_shape(arm: Arm, shape: tuple[int, ...]) -> Mask:
     canvas = filled_polygon(arm.outline(1.0), shape).astype(np.uint8)
-    cv2.circle(canvas, _pixel(arm.axis[0]), int(arm.half[0]), 1, -1)
+    cv2.circle(canvas, _pixel(arm.axis[0]), int(arm.half[0]), (1,), -1)
     return canvas.astype(bool)
 
 
@@ -179,11 +203,11 @@ def _trunk(regions: Regions, face: Mask) -> Mask:
     rows, columns = np.nonzero(face)
     if len(rows):
         chin = np.array([columns[rows >= np.percentile(rows, 85)].mean(), rows.max()])
-        half = 0.19 * unit
+        half = 0.16 * unit
         top, foot = chin - [0, 0.2 * unit], neck + [0, 0.15 * unit]
         column = np.array([
             [top[0] - half, top[1]], [top[0] + half, top[1]],
-            [foot[0] + 1.25 * half, foot[1]], [foot[0] - 1.25 * half, foot[1]],
+            [foot[0] + 1.4 * half, foot[1]], [foot[0] - 1.4 * half, foot[1]],
         ], np.float32)  # fmt: skip
         trunk |= filled_polygon(column, shape)
     return (trunk | regions.neck) & grown(regions.old | regions.neck | regions.lower, unit / 25)
@@ -204,9 +228,9 @@ def _plate(photo: Image, regions: Regions, trunk: Mask, removed: Mask) -> Image:
     if inner.any():
         cloth = membrane(regions.image.astype(np.float32), inner.astype(np.float32))
         cloth = cloth + grain(regions.image, inner, regions.unit_px / 12, 40)
-        below = trunk & ~_above_waist(regions) & _above_end(lower)
+        below = (trunk & ~_above_waist(regions) & _above_end(lower)) | fill_holes(lower)
         plate = _over(plate, _enlarged(cloth, size), _soft(below, size))
-    return _mixed(plate, photo, 255 - _soft(grown(gone, 2), size))
+    return _mixed(plate, photo, ~_soft(grown(gone, 2), size))
 
 
 def _above_end(lower: Mask) -> Mask:
@@ -251,13 +275,13 @@ def _smooth_edge(mask: Mask) -> NDArray[np.float32]:
 def _soft(mask: Mask, size: tuple[int, int]) -> Bytes:
     """A mask enlarged to ``size`` (width, height) with an edge 1-2 pixels wide."""
     factor = size[0] / mask.shape[1]
-    blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)
+    blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7 + 0.5 * min(factor - 1, 2))
     large = cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR)
     return _as_bytes((large - 0.5) * 1.3 * max(1.0, 0.8 * factor) + 0.5)
 
 
 def _as_bytes(alpha: NDArray[np.float32]) -> Bytes:
-    return np.clip(np.round(alpha * 255), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(alpha * 255), 0, 255), np.uint8)
 
 
 def _enlarged(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from pipelines.systems.geometric.body_frame import filled_polygon, torso_polygon
 from pipelines.systems.geometric.compose import Composite
 from pipelines.systems.geometric.fill import grown, shrunk
 from pipelines.systems.geometric.layers import PersonLayers
-from pipelines.systems.geometric.regions import (
-    Regions,
-    filled_polygon,
-    garment_colours,
-    skin_like,
-    torso_polygon,
-)
+from pipelines.systems.geometric.parse_repair import garment_colours, skin_like
+from pipelines.systems.geometric.regions import Regions
+from pipelines.types import Mask
 
 _LIKE_LAB = 12.0
 _FOREGROUND_LEVELS = 30.0
@@ -62,7 +59,7 @@ def uncovered_share(person: PersonLayers, made: Composite) -> float:
     return float((small[chest] < 0.5).mean()) if chest.any() else 0.0
 
 
-def _upper_trunk(regions: Regions) -> np.ndarray:
+def _upper_trunk(regions: Regions) -> Mask:
     points = torso_polygon(regions.body, regions.unit_px)
     trunk = filled_polygon(points, regions.old.shape)
     rows = np.nonzero(trunk.any(1))[0]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pipelines.body import Body25
-from pipelines.systems.geometric.fill import grown
-from pipelines.systems.geometric.regions import Regions, shoulders
+from pipelines.systems.geometric.body_frame import shoulders
+from pipelines.systems.geometric.regions import Regions
 from pipelines.types import Mask
 
 _SAMPLES = 25
@@ -44,18 +44,17 @@ class Arm:
         tangent = np.gradient(axis, axis=0)
         tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-3)
         normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) * half[:, None]
-        return (
-            (np.concatenate([axis + normal, (axis - normal)[::-1]]) + 0.5) * scale - 0.5
-        ).astype(np.float32)
+        closed = np.concatenate([axis + normal, (axis - normal)[::-1]])
+        return np.asarray((closed + 0.5) * scale - 0.5, np.float32)
 
     def position(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """For each pixel, ``along`` of the nearest point of the axis, ``float32 [H, W]``."""
         seed = np.ones(shape[:2], np.uint8)
         order = np.zeros(shape[:2], np.float32)
         for i in range(len(self.axis) - 1):
-            a, b = (tuple(int(v) for v in np.round(self.axis[k])) for k in (i, i + 1))
-            cv2.line(seed, a, b, 0, 1)
-            cv2.line(order, a, b, float(self.along[i]), 1)
+            a, b = (tuple(round(float(v)) for v in self.axis[k]) for k in (i, i + 1))
+            cv2.line(seed, a, b, (0,), 1)
+            cv2.line(order, a, b, (float(self.along[i]),), 1)
         if seed.all():
             return order
         _, label = cv2.distanceTransformWithLabels(
@@ -63,7 +62,8 @@ class Arm:
         )
         table = np.zeros(int(label.max()) + 1, np.float32)
         table[label[seed == 0]] = order[seed == 0]
-        return table[label]
+        # the axis is sampled coarsely
+        return np.asarray(cv2.GaussianBlur(table[label], (0, 0), float(self.half.mean()) * 0.4))
 
 
 def find_arm(regions: Regions, *, left: bool) -> Arm | None:
@@ -86,14 +86,13 @@ def find_arm(regions: Regions, *, left: bool) -> Arm | None:
     axis = ndimage.gaussian_filter1d(axis, 1.0, axis=0, mode="nearest")
     seen = regions.left_arm if left else regions.right_arm
     axis, half = _fit(regions, axis, along, seen)
-    hand = grown(regions.arms, unit / 20)
-    shown = True
+    shown = bool(seen.any())
     if body.seen(wrist):
         x, y = body.xy[wrist]
         height, width = seen.shape
         near = np.hypot(*(np.mgrid[0:height, 0:width] - np.array([y, x])[:, None, None]))
         inside = 0 <= x < width and 0 <= y < height
-        shown = not inside or bool((hand & (near < 0.3 * unit)).sum() > 0.01 * unit * unit)
+        shown = not inside or bool((regions.arms & (near < 0.3 * unit)).sum() > 0.01 * unit * unit)
     wrist_seen = body.seen(wrist)
     if wrist_seen:
         ahead = axis[-1] - axis[-3]
@@ -115,7 +114,7 @@ def _fit(
     reach = 2.2
     bare = _edges(seen, axis, normal, reach * expected)
     sleeve = _edges(regions.old | seen, axis, normal, reach * expected)
-    shift, half, trust = np.zeros(len(along)), expected.copy(), np.full(len(along), 0.15)
+    shift, half, trust = np.zeros(len(along)), expected.copy(), np.full(len(along), 0.05)
     for i in range(len(along)):
         low, high = bare[i]
         width = (high - low) / 2
@@ -126,7 +125,7 @@ def _fit(
         width = (high - low) / 2
         if np.isfinite(width) and width < 2.0 * expected[i]:
             shift[i] = (low + high) / 2
-            half[i], trust[i] = min(0.93 * width, 1.06 * expected[i]), 0.4
+            half[i], trust[i] = min(0.93 * width, 1.06 * expected[i]), 0.15
         elif np.isfinite(low) and -low < 1.5 * expected[i]:
             shift[i] = low + min(expected[i], 0.5 * expected[i] - low)
         elif np.isfinite(high) and high < 1.5 * expected[i]:
@@ -139,9 +138,9 @@ def _fit(
 
 
 def _smooth(values: NDArray[np.float64], trust: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = ndimage.gaussian_filter1d(trust, 2.0, mode="nearest")
+    total = ndimage.gaussian_filter1d(trust, 3.5, mode="nearest")
     smooth: NDArray[np.float64] = (
-        ndimage.gaussian_filter1d(values * trust, 2.0, mode="nearest") / total
+        ndimage.gaussian_filter1d(values * trust, 3.5, mode="nearest") / total
     )
     return smooth
 

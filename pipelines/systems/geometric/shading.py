@@ -98,5 +98,5 @@ def relight(image: Floats, alpha: Floats, factor: Floats) -> Floats:
     total = float(weight.sum())
     if total <= 0:
         return image
-    kept = factor * (total / max(float((weight * factor).sum()), 1e-6))
+    kept = factor * min(1.03, total / max(float((weight * factor).sum()), 1e-6))
     return np.asarray(image * kept[..., None], np.float32)

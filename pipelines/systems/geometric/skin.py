@@ -11,23 +11,42 @@ from pipelines.systems.geometric.regions import Regions
 from pipelines.types import Mask
 
 _FALLBACK = np.array([205.0, 165.0, 142.0], np.float32)
+_FAR_FROM_FACE = ((-14.0, -5.0, -7.0), (7.0, 5.0, 7.0))  # CIE Lab, least and most
 _EDGE_DARKENING = 0.24
 _GRAIN_LEVELS = 1.3
+_STRANGE_LEVELS = 55.0
 
 
-def skin_colour(regions: Regions, *samples: Mask) -> NDArray[np.float32]:
-    """Typical lit skin colour, RGB ``float32 [3]``, of the first sample with enough pixels."""
-    least = regions.unit_px**2 / 300
+def skin_colour(regions: Regions, face: Mask, *samples: Mask) -> NDArray[np.float32]:
+    """Typical lit skin colour, RGB ``float32 [3]``, of the first sample with enough pixels.
+
+    It is kept near the colour of the face, so that hair or cloth taken for skin does no harm.
+    """
+    own = _typical(regions, face)
     for sample in samples:
-        inner = shrunk(sample, max(1.0, regions.unit_px / 45))
-        values = regions.image[inner].astype(np.float32)
-        if len(values) < least:
-            continue
-        light = values @ np.array([0.299, 0.587, 0.114], np.float32)
-        low, high = np.percentile(light, (40, 92))
-        kept = values[(light >= low) & (light <= high)]
-        return np.asarray(np.median(kept, axis=0), np.float32)
-    return _FALLBACK.copy()
+        found = _typical(regions, sample)
+        if found is not None:
+            return found if own is None else _kept_near(found, own)
+    return _FALLBACK.copy() if own is None else own
+
+
+def _typical(regions: Regions, sample: Mask) -> NDArray[np.float32] | None:
+    inner = shrunk(sample, max(1.0, regions.unit_px / 45))
+    values = regions.image[inner].astype(np.float32)
+    if len(values) < regions.unit_px**2 / 300:
+        return None
+    light = values @ np.array([0.299, 0.587, 0.114], np.float32)
+    low, high = np.percentile(light, (40, 92))
+    kept = values[(light >= low) & (light <= high)]
+    return np.asarray(np.median(kept, axis=0), np.float32)
+
+
+def _kept_near(colour: NDArray[np.float32], face: NDArray[np.float32]) -> NDArray[np.float32]:
+    pair = np.stack([colour, face])[None] / np.float32(255)
+    lab = cv2.cvtColor(pair.astype(np.float32), cv2.COLOR_RGB2LAB)[0]
+    offset = np.clip(lab[0] - lab[1], _FAR_FROM_FACE[0], _FAR_FROM_FACE[1])
+    near = cv2.cvtColor((lab[1] + offset)[None, None].astype(np.float32), cv2.COLOR_LAB2RGB)
+    return np.asarray(near[0, 0] * 255, np.float32)
 
 
 def continued(
@@ -39,6 +58,7 @@ def continued(
     """
     height, width = visible.shape
     inner = shrunk(visible, max(1.0, regions.unit_px / 30))
+    inner &= np.abs(regions.image - colour).max(-1) < _STRANGE_LEVELS
     flat = np.broadcast_to(colour, (height, width, 3)).astype(np.float32)
     if inner.sum() < 12:
         return flat.copy()
@@ -49,7 +69,8 @@ def continued(
     small = (max(4, width // 2), max(4, height // 2))
     known = cv2.resize(weight, small, interpolation=cv2.INTER_AREA)
     spread_out = membrane(
-        cv2.resize(low, small, interpolation=cv2.INTER_AREA), (known > 0.99).astype(np.float32)
+        np.asarray(cv2.resize(low, small, interpolation=cv2.INTER_AREA), np.float32),
+        (known > 0.99).astype(np.float32),
     )
     smooth = cv2.resize(spread_out, (width, height), interpolation=cv2.INTER_LINEAR)
     distance = cv2.distanceTransform((~inner).astype(np.uint8), cv2.DIST_L2, 5)

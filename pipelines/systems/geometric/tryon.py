@@ -26,7 +26,7 @@ from pipelines.systems.geometric.layers import PersonLayers, split_person
 from pipelines.systems.geometric.leftover import leftover_share, parse_agreement, uncovered_share
 from pipelines.systems.geometric.shading import fold_map
 from pipelines.systems.geometric.warp import WarpedGarment, warp_garment
-from pipelines.types import Size
+from pipelines.types import Array, Size
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ def _strain(measures: Mapping[str, float]) -> float:
     )
 
 
-def _stages(layers: PersonLayers, warped: WarpedGarment, made: Composite) -> dict[str, np.ndarray]:
+def _stages(layers: PersonLayers, warped: WarpedGarment, made: Composite) -> dict[str, Array]:
     """Intermediate pictures ``uint8``, of the photo's size."""
     share = (layers.front.astype(np.float32) / 255)[..., None]
     front = np.clip(np.round(255 + share * (layers.photo.astype(np.float32) - 255)), 0, 255)

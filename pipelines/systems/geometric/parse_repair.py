@@ -1,0 +1,98 @@
+"""Repairs of a label map where it took one thing for another, by colour and place."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.labels import LIP20
+from pipelines.systems.geometric.fill import grown, opened, parts, shrunk
+from pipelines.types import Image, Keypoints, Mask
+
+_RIM_LEVELS = 16.0
+_SKIN_DISTANCE = 3.2
+_CLOTH_LAB = 20.0
+
+
+def skin_like(image: Image, sample: Mask) -> Mask:
+    """Where the colour is close to the colours under ``sample``, lightness counting less."""
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+    values = lab[sample]
+    centre = np.median(values, axis=0)
+    spread = np.median(np.abs(values - centre), axis=0) * 1.48 + np.array([9.0, 2.5, 2.5])
+    distance = (((lab - centre) / spread) ** 2 * np.array([0.6, 1.0, 1.0])).sum(-1)
+    return np.asarray(distance < _SKIN_DISTANCE**2, bool)
+
+
+def garment_colours(image: Image, mask: Mask) -> NDArray[np.float32]:
+    """Up to four colours under ``mask`` that stand for the rest, OpenCV Lab ``float32 [N, 3]``."""
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[mask].astype(np.float32)
+    values = lab[:: max(1, len(lab) // 2000)]
+    stop = (cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
+    cv2.setRNGSeed(1)
+    _, _, centres = cv2.kmeans(
+        values, min(4, len(values)), np.empty(0, np.int32), stop, 1, cv2.KMEANS_PP_CENTERS
+    )
+    return np.asarray(centres, np.float32)
+
+
+def sleeve_called_arm(
+    image: Image, ids: NDArray[np.uint8], top: Mask, arms: Mask, unit: float
+) -> Mask:
+    """Arm pixels whose colour is the garment's rather than skin."""
+    face = ids == LIP20.FACE
+    if face.sum() < 20 or top.sum() < 20 or not arms.any():
+        return np.zeros(ids.shape, bool)
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+    centres = garment_colours(image, top)
+    cloth = np.min([np.linalg.norm(lab - c, axis=-1) for c in centres], axis=0)
+    other = ~skin_like(image, face) & (cloth < 14)
+    return parts(opened(arms & other, unit / 40), round(unit * unit / 80))
+
+
+def hand_called_top(
+    image: Image, ids: NDArray[np.uint8], top: Mask, body: Keypoints, wrist: int, unit: float
+) -> Mask:
+    """A hand that the parse took for cloth: skin in the garment's label around a wrist."""
+    face = ids == LIP20.FACE
+    nothing = np.zeros(ids.shape, bool)
+    if not body.seen(wrist) or face.sum() < 20:
+        return nothing
+    x, y = (round(float(v)) for v in body.xy[wrist])
+    cv2.circle(around := nothing.astype(np.uint8), (x, y), round(0.42 * unit), (1,), -1)
+    near = around.astype(bool) & top
+    found = opened(near & skin_like(image, face), unit / 40)
+    # cloth the colour of skin is no hand
+    if (skin_like(image, face) & top).sum() > 0.35 * top.sum():
+        return nothing
+    return parts(found, round(unit * unit / 60))
+
+
+def rim(region: Mask, free: Mask, width: float) -> Mask:
+    """``free`` pixels just beyond a region: what the label map left out of it."""
+    return opened(region | (grown(region, width) & free), 1) & ~region
+
+
+def garment_called(image: Image, old: Mask, other: Mask, unit: float) -> Mask:
+    """Pixels of ``other`` beside the garment whose colour is the garment's rather than their own.
+
+    Label maps are often a few pixels off where the garment meets trousers, hair or hands.
+    """
+    nothing = np.zeros(old.shape, bool)
+    band = other & grown(old, unit / 8)
+    own = shrunk(other, unit / 14)
+    cloth = shrunk(old, unit / 14)
+    if not band.any() or own.sum() < 30 or cloth.sum() < 30:
+        return nothing
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[band].astype(np.float32)
+    to_cloth, to_own = (
+        np.min([np.linalg.norm(lab - c, axis=-1) for c in garment_colours(image, mask)], axis=0)
+        for mask in (cloth, own)
+    )
+    claimed = nothing.copy()
+    claimed[band] = (to_cloth < 0.7 * to_own) & (to_cloth < _CLOTH_LAB)
+    # only what hangs together with the garment
+    _, label = cv2.connectedComponents((claimed | (old & grown(claimed, 2))).astype(np.uint8))
+    touching = np.unique(label[old])
+    return claimed & np.isin(label, touching[touching > 0])
