@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,13 @@ from pipelines.datasets.check import layout_labels
 from pipelines.datasets.fitting import fit, fitted, fitted_frame
 from pipelines.datasets.item_names import renamed
 from pipelines.datasets.pairs import Pair, scan_pairs, write_pairs
-from pipelines.datasets.records import read_frames, read_sources, write_frames, write_sources
+from pipelines.datasets.records import (
+    Frames,
+    read_frames,
+    read_sources,
+    write_frames,
+    write_sources,
+)
 from pipelines.errors import InputError, ItemError, UsageError
 from pipelines.labels import LIP20
 from pipelines.layout import (
@@ -25,7 +30,7 @@ from pipelines.layout import (
     frames_path,
     sources_path,
 )
-from pipelines.types import Frame, ItemId, ParseMap, Size
+from pipelines.types import ItemId, ParseMap, Size
 
 _POSES = (Encoding.POSE_BODY25_JSON, Encoding.POSE_COCO18_JSON)
 
@@ -250,27 +255,22 @@ def _renamed_pair(
 
 def _convert_records(job: _Job, persons: dict[str, ItemId], garments: dict[str, ItemId]) -> None:
     """The records of the converted items, with their new names and frames."""
+    names = {"person": persons, "garment": garments}
     frames = read_frames(frames_path(job.root))
-    new_frames: dict[str, Frame] = {
-        new: fitted_frame(frames[old], fit(frames[old].size, job.size))
-        for old, new in _all(persons, garments)
-        if old in frames
+    new_frames: Frames = {
+        (subject, names[subject][item]): fitted_frame(frame, fit(frame.size, job.size))
+        for (subject, item), frame in frames.items()
+        if item in names.get(subject, {})
     }
     if new_frames:
         path = frames_path(job.dest)
         write_frames(path, {**read_frames(path), **new_frames})
-    kinds = {"person": persons, "garment": garments}
     sources = [
-        replace(source, item=kinds[source.subject][source.item])
+        replace(source, item=names[source.subject][source.item])
         for source in read_sources(sources_path(job.root))
-        if source.item in kinds.get(source.subject, {})
+        if source.item in names.get(source.subject, {})
     ]
     if sources:
         path = sources_path(job.dest)
         kept = {(s.subject, s.item): s for s in (*read_sources(path), *sources)}
         write_sources(path, kept.values())
-
-
-def _all(*names: dict[str, ItemId]) -> Iterator[tuple[str, ItemId]]:
-    for mapping in names:
-        yield from mapping.items()

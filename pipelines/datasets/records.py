@@ -26,27 +26,39 @@ class Source:
     """``person`` or ``garment``."""
     path: str
     sha256: str
-    size_bytes: int
+    size_bytes: int | None
+    """None where the file was gone when the list was written."""
 
 
-def read_frames(path: Path) -> dict[str, Frame]:
+Frames = dict[tuple[str, str], Frame]
+"""Frame by subject (``person`` or ``garment``) and item."""
+
+
+def read_frames(path: Path) -> Frames:
     """The frame of each item; {} without the file. Raises ``InputError`` naming the line."""
-    frames = {}
+    frames: Frames = {}
     for number, row in _rows(path):
         try:
             left, top, right, bottom = (float(edge) for edge in row["box"])
             source, size = (Size(*map(int, row[key])) for key in ("source_size", "size"))
-            frames[str(row["item"])] = Frame(source, (left, top, right, bottom), size)
+            subject = str(row.get("subject", "person"))
+            frames[subject, str(row["item"])] = Frame(source, (left, top, right, bottom), size)
         except (KeyError, TypeError, ValueError) as error:
             raise _bad_row(path, number, error) from None
     return frames
 
 
-def write_frames(path: Path, frames: Mapping[str, Frame]) -> None:
+def write_frames(path: Path, frames: Frames) -> None:
     """Replace the list of frames. Raises ``StorageError``."""
     rows = (
-        {"item": item, "source_size": f.source_size, "box": f.box, "size": f.size}
-        for item, f in sorted(frames.items())
+        {
+            "item": item,
+            "subject": subject,
+            "source_size": frame.source_size,
+            "box": frame.box,
+            "size": frame.size,
+        }
+        for (subject, item), frame in sorted(frames.items(), key=lambda entry: entry[0])
     )
     _write(path, rows)
 
@@ -62,7 +74,7 @@ def read_sources(path: Path) -> list[Source]:
                     str(row["subject"]),
                     str(row["path"]),
                     str(row["sha256"]),
-                    int(row["size_bytes"]),
+                    None if row["size_bytes"] is None else int(row["size_bytes"]),
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -85,7 +97,8 @@ def _rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                row = json.loads(line)
+                # names that are not UTF-8 stand in the list as they are on the disk
+                row = json.loads(line.decode("utf-8", "surrogateescape"))
             except (ValueError, RecursionError) as error:
                 raise _bad_row(path, number, error) from None
             if not isinstance(row, dict):
@@ -94,7 +107,8 @@ def _rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
 
 
 def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_atomic(path, text.encode("utf-8", "surrogateescape"))
 
 
 def _bad_row(path: Path, number: int, error: Exception) -> InputError:
