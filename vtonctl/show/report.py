@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipelines.datasets.records import read_sources
-from pipelines.errors import InputError
+from pipelines.errors import InputError, ListError
 from pipelines.layout import Artifact, Layout, find_layout, sources_path
 from pipelines.thumbnails import data_uris
 from vtonctl.runs.result import ItemOutcome
@@ -43,9 +43,12 @@ class DataPlace:
     native: bool = False
     """Results are in the original photos, not in the stored pictures."""
 
-    def path(self, artifact: Artifact, item: str) -> Path:
-        """The file of an artifact of an item."""
-        return find_layout(self.layout).path(self.root, self.split, artifact, item)
+    def path(self, artifact: Artifact, item: str) -> Path | None:
+        """The file of an artifact of an item; None for a name that cannot be an item's."""
+        try:
+            return find_layout(self.layout).path(self.root, self.split, artifact, item)
+        except ListError:
+            return None
 
 
 def write_tryon_report(out: Path, data: DataPlace | None) -> tuple[Path, dict[str, int]]:
@@ -209,7 +212,7 @@ def _existing(
     layout: Layout, data: DataPlace, views: Mapping[str, Artifact], item: str
 ) -> dict[str, Path]:
     paths = {n: data.path(a, item) for n, a in views.items() if a in layout.places}
-    return {name: path for name, path in paths.items() if path.is_file()}
+    return {name: path for name, path in paths.items() if path and path.is_file()}
 
 
 def _thumb_size(number: int) -> tuple[tuple[int, int], int]:
