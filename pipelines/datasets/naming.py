@@ -3,7 +3,7 @@
 An id depends on the file's own path below the photos folder and on nothing else, so adding or
 removing files renames no item. ``portrait.jpg`` becomes ``portrait``; another extension stays
 visible (``portrait.png`` -> ``portrait_png``); whatever is not portable is replaced and marked
-with ten digits of a hash of the path (``Größe.jpg`` -> ``Grosse-99b4cc83f1``).
+with ten digits of a hash of the path (``Größe.jpg`` -> ``Grosse-99b4cc8d6d``).
 """
 
 from __future__ import annotations
