@@ -188,15 +188,20 @@ def _check_pose(path: Path, data: bytes, encoding: Encoding) -> Iterator[Finding
 def joints_misplaced(joints: NDArray[np.float64]) -> bool:
     """Whether rows (x, y, score) of 25 or 18 joints lie as in the skeleton of the other length.
 
-    In BODY_25 joints 9 and 12 (hips) are beside joint 8 (mid-hip). In COCO-18 they are knees,
-    below joints 8 and 11 (hips); in a BODY_25 list cut to 18 they are beside joint 8, and joint
-    11 (an ankle) is not.
+    In BODY_25 joints 9 and 12 (hips) are beside joint 8 (mid-hip), and joint 14 is an ankle. In
+    COCO-18 9 and 12 are knees, below joints 8 and 11 (hips), and joint 14 is an eye, beside the
+    nose; in a BODY_25 list cut to 18 joints 9 and 12 are beside joint 8, and joint 11 (an ankle)
+    is not.
     """
 
     def distance(a: int, b: int) -> float | None:
         both = joints[a, 2] > 0 and joints[b, 2] > 0
         return float(np.hypot(*(joints[a, :2] - joints[b, :2]))) if both else None
 
+    if len(joints) == len(Body25):
+        face, ankle = distance(0, 1), distance(0, 14)
+        if face is not None and ankle is not None and ankle < face:
+            return True
     torso, right, left = distance(1, 8), distance(8, 9), distance(8, 12)
     if not torso or right is None or left is None:
         return False

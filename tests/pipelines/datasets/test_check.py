@@ -325,6 +325,8 @@ def test_joint_orders_are_told_apart():
     coco = {1: (96, 70), 8: (82, 150), 9: (82, 195), 11: (110, 150), 12: (110, 195)}
     assert joints_misplaced(rows(coco, 25)) and not joints_misplaced(rows(coco, 18))
     assert joints_misplaced(rows(standing, 18))
+    bust = {0: (96, 40), 1: (96, 70), 8: (82, 150), 11: (110, 150), 14: (90, 36), 15: (102, 36)}
+    assert joints_misplaced(rows(bust, 25)) and not joints_misplaced(rows(bust, 18))
     coco_sitting = coco | {9: (70, 160), 12: (118, 160)}
     assert not joints_misplaced(rows(coco_sitting, 18))
 
