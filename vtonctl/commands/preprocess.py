@@ -42,7 +42,6 @@ def run(
         str | None,
         typer.Option("--only", metavar="LIST", help=f"Some of {','.join(ONLY)}. [default: all]"),
     ] = None,
-    seed: options.Seed = None,
     retry_failed: options.RetryFailed = False,
     dry_run: options.DryRun = False,
     show_settings: options.ShowSettings = False,
@@ -71,7 +70,7 @@ def run(
         else:
             root = _beside(photos)
     root = root or _beside(garments)
-    resolved = setup.settle(root, data, prepare, run, seed=seed)
+    resolved = setup.settle(root, data, prepare, run)
     if show_settings:
         return setup.show_settings(screen, "preprocess", resolved)
     for folder, what in ((photos, "the folder of photos"), (garments, "the folder of garments")):
