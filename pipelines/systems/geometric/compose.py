@@ -14,6 +14,7 @@ from pipelines.systems.geometric.shading import relight, rounded, shadow
 from pipelines.types import Alpha, Image
 
 _ARM_SHADOW, _HEAD_SHADOW, _CLOTH_SHADOW = 0.3, 0.22, 0.3
+_INVISIBLE = 0.015  # share below which a pixel stays the photo's
 _LONGEST_HEM = 0.3  # of the shoulders' width: how far a hem is let down to close a gap
 
 
@@ -81,7 +82,7 @@ def compose(person: PersonLayers, cloth: Cloth, folds: Floats) -> Composite:
     same = over * (1 - layers["removed"])
     changed = np.maximum(np.maximum(gone, trunk), cast) * (1 - same)
     changed = np.maximum(np.maximum(changed, sleeves), cuff) * (1 - layers["front"])
-    changed[changed < 0.004] = 0
+    changed[changed < _INVISIBLE] = 0
     out = photo + (1 - layers["front"])[..., None] * (out - photo)
     image = person.photo.copy()
     mixed = np.clip(np.round(out), 0, 255).astype(np.uint8)

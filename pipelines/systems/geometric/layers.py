@@ -25,6 +25,7 @@ from pipelines.systems.geometric.parse_repair import skin_like
 from pipelines.systems.geometric.regions import Regions, find_regions
 from pipelines.systems.geometric.skin import (
     continued,
+    edge_darkening,
     light_from_left,
     round_shading,
     skin_colour,
@@ -157,7 +158,9 @@ def _bare_skin(regions: Regions, face: Mask) -> _Bare:
             continue
         drawn, order = _arm_shape(arm, shape), arm.position(shape)
         fade = np.clip((order - 0.08) / 0.3, 0, 1)
-        own = round_shading(drawn | seen, float(np.median(arm.half)), from_left)
+        half = float(np.median(arm.half))
+        darkening = edge_darkening(regions, seen, half)
+        own = round_shading(drawn | seen, half, from_left, darkening)
         near = grown(drawn, 3)
         shade[near] = (1 + (own - 1) * fade)[near]
         arm_shape |= drawn

@@ -10,6 +10,7 @@ from pipelines.systems.geometric.fill import Floats, shrunk
 from pipelines.systems.geometric.regions import Regions
 
 _FOLD_LIMIT = 0.2
+_NO_FOLD = 0.6
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -24,8 +25,10 @@ def fold_map(regions: Regions) -> Floats:
     empty = np.zeros(regions.old.shape, np.float32)
     if inner.sum() < unit * unit / 8:
         return empty
-    weight = inner.astype(np.float32)
     light = np.log(np.maximum(regions.image.astype(np.float32) @ _LUMA, 12.0))
+    # what differs this much is no fold but background or skin in the label's corners
+    inner &= np.abs(light - float(np.median(light[inner]))) < _NO_FOLD
+    weight = inner.astype(np.float32)
     small = _masked_blur(light, weight, max(1.0, unit * 0.035))
     large = _masked_blur(light, weight, unit * 0.4)
     mean = float(light[inner].mean())

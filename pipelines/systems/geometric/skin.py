@@ -92,16 +92,32 @@ def light_from_left(regions: Regions, face: Mask) -> float:
     return float(np.clip(difference, -0.3, 0.3))
 
 
-def round_shading(shape: Mask, half_px: float, from_left: float) -> NDArray[np.float32]:
+def edge_darkening(regions: Regions, visible: Mask, half_px: float) -> float:
+    """How much darker visible skin is at the edge of a limb than in its middle, 0..0.3."""
+    inner = shrunk(visible, 1)
+    if inner.sum() < 6 * half_px:
+        return _EDGE_DARKENING
+    depth = cv2.distanceTransform(visible.astype(np.uint8), cv2.DIST_L2, 5) / half_px
+    light = regions.image.astype(np.float32).mean(-1)
+    edge, middle = inner & (depth < 0.35), inner & (depth > 0.6)
+    if edge.sum() < 8 or middle.sum() < 8:
+        return _EDGE_DARKENING
+    ratio = float(np.median(light[edge]) / max(float(np.median(light[middle])), 1.0))
+    return float(np.clip((1 - ratio) / 0.6, 0.04, 0.3))
+
+
+def round_shading(
+    shape: Mask, half_px: float, from_left: float, darkening: float = _EDGE_DARKENING
+) -> NDArray[np.float32]:
     """Factor on brightness for a rounded body whose outline is ``shape``, ``float32 [H, W]``.
 
-    ``half_px`` is its half width; edges fall off, the side away from the light more so.
+    ``half_px`` is its half width; edges fall off by ``darkening``, away from the light more so.
     """
     depth = cv2.distanceTransform(shape.astype(np.uint8), cv2.DIST_L2, 5)
     rim = 1 - np.clip(cv2.GaussianBlur(depth, (0, 0), max(0.6, half_px / 8)) / half_px, 0, 1)
     swelling = cv2.GaussianBlur(shape.astype(np.float32), (0, 0), max(1.0, 0.7 * half_px))
     across = cv2.Sobel(swelling, cv2.CV_32F, 1, 0, ksize=3) / 8 * half_px * 1.75
-    factor = 1 - _EDGE_DARKENING * rim**2.2 + 0.5 * from_left * np.clip(across, -0.5, 0.5)
+    factor = 1 - darkening * rim**2.2 + 0.5 * from_left * np.clip(across, -0.5, 0.5)
     return np.asarray(factor, np.float32)
 
 
