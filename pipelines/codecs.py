@@ -60,11 +60,15 @@ def decode(
     encoding: Encoding,
     *,
     labels: type[Labels] = LIP20,
+    keep_labels: bool = False,
     name: str = "the file",
 ) -> Any:
     """The Image, Mask, ParseMap or Pose in a file of this encoding.
 
-    ``name`` stands in messages. Raises ``ItemError`` with code ``empty``, ``unreadable``,
+    ``labels`` is the set of the file's ids. All stages speak LIP20, so a map of another set is
+    merged into LIP20 unless ``keep_labels`` is set. ``name`` stands in messages.
+
+    Raises ``ItemError`` with code ``empty``, ``unreadable``,
     ``too_large``, ``bad_parse_file``, ``bad_mask_file``, ``bad_pose_file`` or ``no_person``.
     """
     if not data:
@@ -73,7 +77,8 @@ def decode(
         return pose_json.decode_pose(data, name)
     picture = open_picture(data, name)
     if encoding in (Encoding.LABELS_PALETTE_PNG, Encoding.LABELS_GRAY_PNG):
-        return _decode_labels(picture, labels, name)
+        parse = _decode_labels(picture, labels, name)
+        return parse if keep_labels else relabel(parse, LIP20)
     if encoding in (Encoding.MASK_JPEG, Encoding.MASK_PNG):
         return _decode_mask(picture, name)
     return np.array(picture.convert("RGB"), dtype=np.uint8)
@@ -158,9 +163,11 @@ def _decode_labels(picture: PillowImage.Image, labels: type[Labels], name: str) 
             hint="Colours are not ids: write the ids themselves.",
         )
     ids: NDArray[np.uint8] = np.array(picture, dtype=np.uint8)
-    if ids.max() > max(labels):
+    present = np.flatnonzero(np.bincount(ids.ravel(), minlength=256))
+    strange = set(present.tolist()) - {int(label) for label in labels}
+    if strange:
         raise ItemError(
-            f"{name}: id {ids.max()} is not one of {labels.__name__} (0..{max(labels)}).",
+            f"{name}: id {max(strange)} is not one of {labels.__name__} (0..{max(labels)}).",
             code="bad_parse_file",
             hint="Convert it from its own label set (vtonctl convert), or make it again.",
         )

@@ -179,7 +179,8 @@ def _read(
     except OSError as error:
         raise ItemError(f"{path}: cannot be read: {error.strerror}.", code="unreadable") from error
     place = job.source.place(artifact)
-    value = codecs.decode(data, place.encoding, labels=layout_labels(job.source), name=str(path))
+    labels = layout_labels(job.source)
+    value = codecs.decode(data, place.encoding, labels=labels, keep_labels=True, name=str(path))
     pixels = value.ids if isinstance(value, ParseMap) else value
     if size is not None and place.encoding not in _POSES and pixels.shape[:2] != size:
         raise ItemError(

@@ -62,7 +62,7 @@ def test_equal_values_give_equal_bytes(encoding, astronaut):
 def test_label_maps_come_back_and_other_readers_see_ids(encoding, labels):
     ids = np.random.default_rng(0).choice([int(i) for i in labels], (37, 53)).astype(np.uint8)
     data = encode(ParseMap(ids, labels), encoding, labels=labels)
-    back = decode(data, encoding, labels=labels)
+    back = decode(data, encoding, labels=labels, keep_labels=True)
     assert back.labels is labels
     np.testing.assert_array_equal(back.ids, ids)
     picture = Image.open(io.BytesIO(data))
@@ -70,6 +70,12 @@ def test_label_maps_come_back_and_other_readers_see_ids(encoding, labels):
     np.testing.assert_array_equal(np.array(picture), ids)
     if picture.mode == "P":
         np.testing.assert_array_equal(picture.convert("RGB"), np.array(palette(labels))[ids])
+
+
+def test_gaps_in_a_set_are_not_ids():
+    data = png(Image.fromarray(np.full((8, 8), 2, np.uint8)))
+    with pytest.raises(ItemError, match="id 2 is not one of ACGPN14"):
+        decode(data, Encoding.LABELS_GRAY_PNG, labels=ACGPN14)
 
 
 def test_label_maps_are_merged_into_the_set_of_the_file():
@@ -120,7 +126,12 @@ def test_ids_out_of_range_are_refused():
     with pytest.raises(ItemError, match=r"id 20 is not one of LIP20 \(0\.\.19\)") as caught:
         decode(data, Encoding.LABELS_GRAY_PNG, name="a.png")
     assert caught.value.code == "bad_parse_file" and caught.value.message.startswith("a.png")
-    assert decode(data, Encoding.LABELS_GRAY_PNG, labels=CPVTONPlus21).ids.max() == 20
+    for keep, value in ((True, 20), (False, 10)):
+        back = decode(
+            data, Encoding.LABELS_GRAY_PNG, labels=CPVTONPlus21, keep_labels=keep, name="a.png"
+        )
+        assert back.ids.max() == back.ids.min() == value
+    assert back.labels is LIP20, "what stages speak"
     with pytest.raises(ValueError, match="20"):
         encode(ParseMap(np.full((8, 8), 20, np.uint8), LIP20), Encoding.LABELS_GRAY_PNG)
 

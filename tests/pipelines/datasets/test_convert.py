@@ -47,7 +47,7 @@ def tree(root: Path) -> dict[str, str]:
 def value_of(root, layout, artifact, item, split="test"):
     path = layout.path(root, split, artifact, item)
     encoding = layout.place(artifact).encoding
-    return decode(path.read_bytes(), encoding, labels=layout_labels(layout))
+    return decode(path.read_bytes(), encoding, labels=layout_labels(layout), keep_labels=True)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
