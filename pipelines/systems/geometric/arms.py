@@ -18,6 +18,8 @@ LONG_RATIO = 1.15
 """Sleeves at least this long in shoulder widths are meant to reach the wrist."""
 
 _SAMPLES = 160
+_EASE = 1.05
+_LENGTH = 1.0
 _UPPER_SHARE = 0.515
 _ARM_LENGTH = 1.63
 
@@ -59,62 +61,62 @@ def arm_path(
 ) -> ArmPath:
     """Lay a sleeve's axis along an arm.
 
-    ``start`` is where the middle of the armhole lies on the body, ``scale`` the garment's scale,
-    ``unit`` the distance between the shoulder joints.
+    ``start`` is where the trunk's map puts the middle of the armhole; the path begins beside it on
+    the arm's own axis. ``scale`` is the garment's scale, ``unit`` the shoulder joints' distance.
     """
-    reach = axis.length * scale / (_ARM_LENGTH * unit)
+    upper = arm.elbow - arm.joint
+    first = float((start - arm.joint) @ upper) / max(float(upper @ upper), 1e-9)
+    first = float(np.clip(first, -0.3, 0.6)) * _UPPER_SHARE
+    reach = _LENGTH * axis.length * scale / (_ARM_LENGTH * unit)
     if axis.length * scale > LONG_RATIO * unit:
-        reach = 1.0
+        reach = 1.0 - first
     t = np.linspace(-0.5, 1.5, _SAMPLES)
-    points = _along_arm(t * reach, start, arm, axis.length * scale / max(reach, 1e-6))
-    half = _half_widths(t, reach, axis, arm, scale)
-    bend = _bend(start, arm)
-    spacing = np.hypot(*np.diff(points, axis=0).T).mean()
-    sigma = max(1.0, (1.2 * float(half.max()) * bend / 2.5) / max(spacing, 1e-6))
-    points = ndimage.gaussian_filter1d(points, sigma, axis=0, mode="nearest")
+    share = first + t * reach
+    points = _along_arm(share, arm)
+    half = _half_widths(t, share, axis, arm, scale)
+    spacing = float(np.hypot(*np.diff(points, axis=0).T).mean())
+    sigma = 1.2 * float(half.max()) * _bend(arm) / 2.5 / max(spacing, 1e-6)
+    points = ndimage.gaussian_filter1d(points, max(1.0, sigma), axis=0, mode="nearest")
     slope = np.gradient(points, t, axis=0)
     speed = np.maximum(np.hypot(slope[:, 0], slope[:, 1]), 1e-9)
     along = slope / speed[:, None]
     turn = np.sign(axis.along[0] * axis.outward[1] - axis.along[1] * axis.outward[0]) or 1.0
     normals = turn * np.stack([-along[:, 1], along[:, 0]], axis=1)
-    swing = np.gradient(along, t, axis=0)
-    toward = (swing * normals).sum(axis=1) / speed
+    # on the inside of a bend the sleeve must not reach the centre of curvature
+    toward = (np.gradient(along, t, axis=0) * normals).sum(axis=1) / speed
     limit = 0.9 / np.maximum(np.abs(toward), 1e-9)
     outer = np.where(toward > 0, np.minimum(half, limit), half)
     inner = np.where(toward < 0, np.minimum(half, limit), half)
     return ArmPath(t, points, normals, outer, inner)
 
 
-def _bend(start: Points, arm: SideTarget) -> float:
+def _bend(arm: SideTarget) -> float:
     """Angle at the elbow in radians, 0 = straight."""
-    a, b = arm.elbow - start, arm.wrist - arm.elbow
+    a, b = arm.elbow - arm.joint, arm.wrist - arm.elbow
     lengths = max(float(np.hypot(*a) * np.hypot(*b)), 1e-9)
     return float(np.arccos(np.clip(a @ b / lengths, -1, 1)))
 
 
-def _along_arm(share: NDArray[np.float64], start: Points, arm: SideTarget, back: float) -> Points:
-    """Points at shares of the arm's length (0 = start, 1 = wrist); straight on beyond the ends.
-
-    ``back`` is how many pixels a share of -1 lies before the start.
-    """
-    upper, fore = arm.elbow - start, arm.wrist - arm.elbow
-    direction = upper / max(float(np.hypot(*upper)), 1e-9)
-    first = start + np.clip(share, 0, _UPPER_SHARE)[:, None] / _UPPER_SHARE * upper
+def _along_arm(share: NDArray[np.float64], arm: SideTarget) -> Points:
+    """Points at shares of the arm's length (0 = shoulder, 1 = wrist); straight on beyond."""
+    first = np.minimum(share, _UPPER_SHARE)[:, None] / _UPPER_SHARE
     rest = np.maximum(share - _UPPER_SHARE, 0)[:, None] / (1 - _UPPER_SHARE)
-    before = np.minimum(share, 0)[:, None] * back * direction
-    points: Points = first + rest * fore + before
+    points: Points = arm.joint + first * (arm.elbow - arm.joint) + rest * (arm.wrist - arm.elbow)
     return points
 
 
 def _half_widths(
-    t: NDArray[np.float64], reach: float, axis: SleeveAxis, arm: SideTarget, scale: float
+    t: NDArray[np.float64],
+    share: NDArray[np.float64],
+    axis: SleeveAxis,
+    arm: SideTarget,
+    scale: float,
 ) -> NDArray[np.float64]:
     """The sleeve's own half width, at least a little more than the arm's."""
-    body = np.interp(t * reach, [0.0, _UPPER_SHARE, 1.0], arm.arm_half_widths)
+    body = np.interp(share, [0.0, _UPPER_SHARE, 1.0], arm.arm_half_widths)
     own = scale * axis.half_width(t)
-    fitted = np.clip(own, 1.05 * body, 2.4 * body)
+    fitted = np.clip(own, _EASE * body, 2.4 * body)
     # at the armhole the sleeve is as wide as the trunk's map makes it
-    share = np.clip((t - 0.05) / 0.3, 0, 1)
-    half: NDArray[np.float64] = own + share * (fitted - own)
+    half = own + np.clip((t - 0.05) / 0.3, 0, 1) * (fitted - own)
     smooth: NDArray[np.float64] = ndimage.gaussian_filter1d(half, 4.0, mode="nearest")
     return smooth

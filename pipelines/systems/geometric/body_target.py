@@ -27,6 +27,8 @@ LEVELS = np.linspace(0.25, 1.35, 23)
 
 _UPPER_ARM, _FOREARM = 0.84, 0.79
 _SHOULDER_OUT, _SHOULDER_UP = 0.06, 0.13
+_NECK_OUT, _NECK_UP = 0.42, 0.2
+_ARMPIT_DOWN = 0.28
 _ARM_HALF_WIDTHS = (0.15, 0.12, 0.085)
 _WIDTH_AT = ((0.25, 0.6, 1.0, 1.35), (0.5, 0.45, 0.52, 0.56))
 
@@ -173,8 +175,8 @@ def _side(
     wrist = (
         body.xy[wrist_joint].astype(np.float64) if wrist_seen else elbow + unit * _FOREARM * upper
     )
-    neck = middle + 0.42 * (joint - middle) - unit * 0.2 * down
-    armpit = joint - unit * 0.04 * turned * out + unit * 0.28 * down
+    neck = middle + _NECK_OUT * (joint - middle) - unit * _NECK_UP * down
+    armpit = joint - unit * 0.04 * turned * out + unit * _ARMPIT_DOWN * down
     widths = tuple(w * unit for w in _ARM_HALF_WIDTHS)
     return SideTarget(neck, shoulder, joint, armpit, elbow, wrist, widths, elbow_seen, wrist_seen)  # type: ignore[arg-type]
 

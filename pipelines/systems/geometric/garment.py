@@ -21,6 +21,7 @@ from pipelines.systems.geometric.landmarks import (
     silhouette,
     sleeve_masks,
 )
+from pipelines.systems.geometric.neckline import find_neckline
 from pipelines.systems.geometric.sleeves import SleeveAxis, fit_sleeve
 from pipelines.types import Alpha, Image, Mask
 
@@ -81,16 +82,18 @@ def prepare_garment(inputs: GarmentInputs) -> PreparedGarment:
             code="no_garment",
             hint="Give a photo of one garment on a plain background.",
         )
-    shape = silhouette(inputs.mask)
+    mask = open_gaps(inputs.image, inputs.mask)
+    shape = silhouette(mask)
     marks = find_landmarks(shape)
     left_mask, right_mask = sleeve_masks(shape, marks)
     left, right = (
-        _sleeve(shape, side, mask)
-        for side, mask in ((marks.left, left_mask), (marks.right, right_mask))
+        _sleeve(shape, side, part)
+        for side, part in ((marks.left, left_mask), (marks.right, right_mask))
     )
-    size = inputs.mask.shape
-    mask = _clean_mask(inputs.mask)
-    inner = np.zeros(size, np.bool_)
+    size = mask.shape
+    mask = _clean_mask(mask)
+    neckline = find_neckline(inputs.image, mask, marks)
+    inner = neckline.inner
     ratio = max((s.length for s in (left, right) if s), default=0.0) / _shoulder_width(marks)
     return PreparedGarment(
         image=_bleed(inputs.image, mask & ~inner),
@@ -98,7 +101,7 @@ def prepare_garment(inputs: GarmentInputs) -> PreparedGarment:
         inner_collar=inner,
         parts=_parts(shape, left_mask, right_mask, size),
         landmarks=marks,
-        neck_front=marks.neck_top,
+        neck_front=neckline.front,
         left_sleeve=left,
         right_sleeve=right,
         sleeve_kind=_kind(ratio),
@@ -125,6 +128,35 @@ def _sleeve(shape: Silhouette, side: SidePoints, mask: Mask) -> SleeveAxis | Non
     ys, xs = np.nonzero(mask)
     points = shape.to_photo(np.stack([xs, ys], axis=1).astype(float))
     return fit_sleeve(points, side.shoulder, side.armpit, side.cuff_outer, side.cuff_inner)
+
+
+def open_gaps(image: Image, mask: Mask) -> Mask:
+    """The mask without the background that shows between sleeve and trunk.
+
+    Masks with all holes filled cover it. Opened are upright pieces of the background's own colour
+    beside the trunk; nothing is opened in a garment that is itself of that colour.
+    """
+    ys, xs = np.nonzero(mask)
+    reach = max(2, round(0.02 * np.ptp(ys)))
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    ring = image[near & ~mask].astype(np.float32)
+    inside = image[mask].astype(np.float32)
+    if len(ring) < 16:
+        return mask
+    colour = np.median(ring, axis=0)
+    plain = np.abs(ring - colour).max(axis=1)
+    if np.percentile(plain, 60) > 12 or np.abs(np.median(inside, axis=0) - colour).max() < 40:
+        return mask
+    same = mask & (np.abs(image.astype(np.float32) - colour).max(axis=2) < 5)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(same.astype(np.uint8))
+    opened = mask.copy()
+    middle, width, top, tall = np.median(xs), np.ptp(xs), ys.min(), np.ptp(ys)
+    for i in range(1, count):
+        _, y, w, h, area = stats[i]
+        beside = abs(centres[i][0] - middle) > 0.15 * width and y > top + 0.15 * tall
+        if beside and area > 0.001 * len(ys) and h > 0.12 * tall and h > 1.5 * w:
+            opened[labels == i] = False
+    return opened
 
 
 def _clean_mask(mask: Mask) -> Mask:

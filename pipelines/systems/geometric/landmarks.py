@@ -125,10 +125,10 @@ def sleeve_masks(shape: Silhouette, marks: Landmarks) -> tuple[Mask, Mask]:
     flipped = _mirrored(left, width)
     empty = np.zeros_like(mask)
     return (
-        _sleeve_region(mask[:, ::-1], flipped.shoulder, flipped.armpit)[:, ::-1]
+        _sleeve_region(mask[:, ::-1], flipped.shoulder, flipped.flank)[:, ::-1]
         if left.cuff_outer is not None
         else empty,
-        _sleeve_region(mask, right.shoulder, right.armpit)
+        _sleeve_region(mask, right.shoulder, right.flank)
         if right.cuff_outer is not None
         else empty,
     )
@@ -197,10 +197,12 @@ def _side(mask: Mask, axis: float) -> SidePoints:
     rows = np.flatnonzero(edge >= 0)
     top, bottom = int(rows[0]), int(rows[-1])
     tall = bottom - top
-    half = float(axis - np.percentile(edge[top + tall // 3 : bottom - tall // 12], 70))
-    half = max(half, 0.15 * mask.shape[1], 4.0)
+    half = _half_width(mask, edge, axis)
     collar = _collar(mask, axis, half)
     armpit = _gap_top(mask, edge, collar[1], tall)
+    loose = _loose_cuff(mask, edge, axis) if armpit is None else None
+    if loose is not None and loose[1] > collar[1] + 1.3 * half:
+        return _side(_parted(mask, loose, int(collar[1] + 0.85 * half)), axis)
     outline = _outline(mask, collar, half, axis)
     shoulder: Point | None = None
     if armpit is None:
@@ -208,12 +210,43 @@ def _side(mask: Mask, axis: float) -> SidePoints:
     hem = _hem(edge, axis, top + tall // 2)
     if armpit is None:
         armpit = _underarm(mask, edge, axis, outline, hem, half)
+    if shoulder is None and _touches(mask, armpit, collar, half, tall):
+        return _side(_parted(mask, armpit, int(collar[1] + 0.85 * half)), axis)
     flank = _flank(edge, armpit, hem)
     if shoulder is not None:
         return SidePoints(collar, shoulder, armpit, hem, flank, None, None)
     shoulder = _shoulder(mask, collar, armpit, half)
-    outer, inner = _cuff(mask, shoulder, armpit, half)
+    outer, inner = _cuff(mask, shoulder, flank, half)
     return SidePoints(collar, shoulder, armpit, hem, flank, outer, inner)
+
+
+def _loose_cuff(mask: Mask, edge: NDArray[np.int64], axis: float) -> Point | None:
+    """Where a sleeve laid along the trunk comes out below the hem, ``None`` if it does not."""
+    hem = int(np.flatnonzero(edge >= 0)[-1])
+    below = mask[hem + 2 :, : round(axis)]
+    if not (below.sum(axis=0) > 0.02 * WORK_SIDE).any():
+        return None
+    inner = int(np.flatnonzero(below.sum(axis=0) > 0.02 * WORK_SIDE)[-1])
+    if axis - inner < 0.12 * mask.shape[1]:
+        return None
+    return np.array([inner + 1, hem + 1], float)
+
+
+def _touches(mask: Mask, armpit: Point, collar: Point, half: float, tall: int) -> bool:
+    """Whether what was taken for the armpit is only where a sleeve laid on the trunk ends."""
+    if armpit[1] - collar[1] < max(1.5 * half, 0.6 * tall):
+        return False
+    row = mask[min(len(mask) - 1, int(armpit[1] + 0.25 * half)), : max(1, round(armpit[0]))]
+    gap = int(row[::-1].argmax()) if row.any() else 0
+    return gap < 0.15 * half
+
+
+def _parted(mask: Mask, armpit: Point, top: int) -> Mask:
+    """The mask with a sleeve that touches the trunk cut off it from below."""
+    parted = mask.copy()
+    x = max(1, round(armpit[0]))
+    parted[top : round(armpit[1]) + 2, x - 1 : x + 1] = False
+    return parted
 
 
 def _flank(edge: NDArray[np.int64], armpit: Point, hem: Point) -> Points:
@@ -224,6 +257,16 @@ def _flank(edge: NDArray[np.int64], armpit: Point, hem: Point) -> Points:
     x = np.interp(y, rows, calm)
     x[0], x[-1] = armpit[0], hem[0]
     return np.stack([x, y], axis=1)
+
+
+def _half_width(mask: Mask, edge: NDArray[np.int64], axis: float) -> float:
+    """Half width of the trunk between chest and hip."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    top, tall = int(rows[0]), int(np.ptp(rows))
+    middle = edge[top + int(0.35 * tall) : top + int(0.8 * tall)]
+    middle = middle[middle >= 0]
+    half = float(axis - np.percentile(middle, 60)) if len(middle) else 0.0
+    return max(half, 0.15 * mask.shape[1], 4.0)
 
 
 def _trunk_edge(mask: Mask, axis: float) -> NDArray[np.int64]:
@@ -245,10 +288,13 @@ def _off_chord(points: Points, a: Point, b: Point) -> NDArray[np.float64]:
 
 
 def _collar(mask: Mask, axis: float, half: float) -> Point:
-    columns = np.arange(round(axis), max(1, round(axis - 0.97 * half)), -1)
+    columns = np.arange(round(axis), max(1, round(axis - 1.3 * half)), -1)
     top = _top_edge(mask, columns)
     keep = np.isfinite(top)
     line = np.stack([columns[keep], ndimage.gaussian_filter1d(top[keep], 1.5)], axis=1)
+    # a wide neckline rises all the way to the end of the shoulder
+    peak = axis - line[int(line[:, 1].argmin()), 0]
+    line = line[line[:, 0] >= axis - max(0.97 * half, min(peak + 0.15 * half, 1.3 * half))]
     above = -_off_chord(line, line[-1], line[0])
     corner = int(np.argmax(above[: max(2, int(0.95 * len(line)))]))
     beyond = line[corner:]
@@ -276,7 +322,7 @@ def _gap_top(mask: Mask, edge: NDArray[np.int64], start: float, tall: int) -> Po
 
 def _outline(mask: Mask, collar: Point, half: float, axis: float) -> Points:
     """Outermost mask point of each row from the collar down, in order."""
-    top, reach = int(collar[1]), int(collar[1] + 1.7 * half)
+    top, reach = int(collar[1]), int(collar[1] + 2.1 * half)
     rows = [y for y in range(top, min(reach, len(mask))) if mask[y, : round(axis)].any()]
     xs = ndimage.gaussian_filter1d(np.array([mask[y].argmax() for y in rows], float), 1.5)
     outline = np.stack([xs, np.array(rows, float)], axis=1)
@@ -292,10 +338,13 @@ def _armhole(outline: Points, collar: Point, half: float) -> tuple[Point | None,
     """Shoulder and armpit of a sleeveless side, ``(None, None)`` if its outline has no armhole."""
     first = int(np.argmin(np.hypot(*(outline - collar).T)))
     line = outline[first:]
-    end = int(np.argmin(line[:, 0]))
+    low = line[:, 1] > collar[1] + 0.5 * half
+    end = int(np.argmin(np.where(low, line[:, 0], np.inf)))
     if end < 6 or _turns_in(line[end:], half):
         return None, None
     bulge = _off_chord(line[: end + 1], collar, line[end])
+    high = line[: end + 1, 1] < collar[1] + 0.5 * half
+    bulge = np.where(high, bulge, 0)
     tip = int(np.argmax(bulge)) if bulge.max() > 0.05 * half else 0
     dip = -_off_chord(line[tip : end + 1], line[tip], line[end])
     deep = tip + int(np.argmax(dip))
@@ -321,7 +370,7 @@ def _turns_in(below: Points, half: float) -> bool:
 def _hem(edge: NDArray[np.int64], axis: float, start: int) -> Point:
     rows = np.flatnonzero(edge >= 0)
     rows = rows[rows >= start]
-    corner = rows[int(np.argmax((axis - edge[rows]) + rows))]
+    corner = rows[int(np.argmax(0.6 * (axis - edge[rows]) + rows))]
     return np.array([edge[corner], corner], float)
 
 
@@ -349,14 +398,15 @@ def _shoulder(mask: Mask, collar: Point, armpit: Point, half: float) -> Point:
 
 
 def _cuff(
-    mask: Mask, shoulder: Point, armpit: Point, half: float
+    mask: Mask, shoulder: Point, flank: Points, half: float
 ) -> tuple[Point | None, Point | None]:
     """Outer and inner end of the sleeve's opening, ``None`` where there is no sleeve to speak of."""
-    sleeve = _sleeve_region(mask, shoulder, armpit)
+    armpit = flank[0]
+    sleeve = _sleeve_region(mask, shoulder, flank)
     ys, xs = np.nonzero(sleeve)
-    if len(ys) < 0.02 * half * half:
-        return None, None
     points = np.stack([xs, ys], axis=1).astype(float)
+    if not len(ys) or _off_chord(points, shoulder, armpit).max() < 0.2 * half:
+        return None, None
     base = (shoulder + armpit) / 2
     distance = np.hypot(*(points - base).T)
     far = points[distance > 0.9 * distance.max()].mean(axis=0)
@@ -365,24 +415,24 @@ def _cuff(
     u = (points - base) @ np.array([along[1], -along[0]])
     band = t > t.max() - max(2.0, 0.08 * t.max())
     outer, inner = points[band][u[band].argmin()], points[band][u[band].argmax()]
-    if np.hypot(*(far - base)) < 0.22 * half:
-        return None, None
     return (outer, inner) if outer[1] <= inner[1] or outer[0] < inner[0] else (inner, outer)
 
 
-def _sleeve_region(mask: Mask, shoulder: Point, armpit: Point) -> Mask:
-    """The part of a left-of-image sleeve beyond the line from shoulder to armpit."""
-    cut = mask.astype(np.uint8)
-    away = (shoulder - armpit) * 0.15
-    a, b = (tuple(int(v) for v in np.round(p)) for p in (shoulder + away, armpit - 0.2 * away))
-    cv2.line(cut, a, b, 0, 2)
+def _sleeve_region(mask: Mask, shoulder: Point, flank: Points) -> Mask:
+    """The part of a left-of-image sleeve beyond the line from shoulder to armpit and the flank."""
+    armpit = flank[0]
+    line = np.vstack([shoulder + (shoulder - armpit) * 0.15, flank])
+    pixels = np.round(line).astype(np.int32)
+    cut = np.ascontiguousarray(mask, np.uint8)
+    cv2.polylines(cut, [pixels], False, (0,), 2)
     count, labels = cv2.connectedComponents(cut, connectivity=4)
     depth = cv2.distanceTransform(cut, cv2.DIST_L2, 5)
     depth[:, : round(armpit[0])] = 0
     trunk = labels.flat[int(depth.argmax())]
     points = np.indices(mask.shape)[::-1].reshape(2, -1).T.astype(float)
     outside = (_off_chord(points, shoulder, armpit) > 0).reshape(mask.shape)
-    beyond: Mask = (
-        (labels > 0) & (labels != trunk) & (outside | (np.arange(mask.shape[1]) < armpit[0]))
-    )
-    return beyond
+    beyond = (labels > 0) & (labels != trunk)
+    beyond &= outside | (np.arange(mask.shape[1]) < armpit[0])
+    counts = np.bincount(labels[beyond], minlength=count)
+    sleeve: Mask = beyond & (labels == int(counts.argmax()))
+    return sleeve

@@ -18,6 +18,8 @@ Points = NDArray[np.float64]
 CHEST = 1.0
 """Width of the body at the armpits, in shoulder distances."""
 
+_OWN, _SLIM, _WIDE = 0.5, 0.88, 1.2
+_LOW_ARMPIT = 1.4
 _BEND = 0.004
 """Smoothing of the spline, in units of the square of the garment's width."""
 
@@ -89,13 +91,13 @@ def _side_points(
         placed.append(_on_shoulder_line(body, target, scale * abs(point[0] - origin[0])))
     body_armpit = float((body.armpit - target.origin) @ target.down)
     armpit = float(
-        np.clip(scale * (side.armpit[1] - origin[1]), 0.9 * body_armpit, 1.4 * body_armpit)
+        np.clip(scale * (side.armpit[1] - origin[1]), 0.9 * body_armpit, _LOW_ARMPIT * body_armpit)
     )
     share = (side.flank[:, 1] - side.flank[0, 1]) / max(float(np.ptp(side.flank[:, 1])), 1e-6)
     levels = armpit + share * max(hem - armpit, 0.1 * target.unit)
     seen = np.interp(levels, target.levels, widths)
     own = scale * np.abs(side.flank[:, 0] - origin[0])
-    half = np.clip(0.5 * own + 0.5 * seen, 0.88 * seen, 1.2 * seen)
+    half = np.clip(_OWN * own + (1 - _OWN) * seen, _SLIM * seen, _WIDE * seen)
     flank = target.origin + levels[:, None] * target.down + half[:, None] * across
     return np.vstack([*source, side.flank]), np.vstack([*placed, flank])
 
