@@ -26,6 +26,10 @@ def run(
         Path, typer.Argument(metavar="FOLDER", help="Folder of results, or data-set root.")
     ],
     *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The page. [default: FOLDER/report.html]"),
+    ] = None,
     data: DataFlags,
     output: OutputFlags,
 ) -> int:
@@ -44,10 +48,10 @@ def run(
 
     kind: Literal["tryon", "dataset"]
     if RunDir(folder).results.is_file():
-        kind, (path, counts) = "tryon", report.write_tryon_report(folder, find_data(folder))
+        kind, (path, counts) = "tryon", report.write_tryon_report(folder, find_data(folder), out)
     elif setup.is_root(folder, settings.layout, settings.split):
         place = report.DataPlace(folder, settings.layout, settings.split)
-        kind, (path, counts) = "dataset", report.write_dataset_report(place, recorded(place))
+        kind, (path, counts) = "dataset", report.write_dataset_report(place, recorded(place), out)
     else:
         raise InputError(
             f"{folder}: neither results of a run nor a data-set root "

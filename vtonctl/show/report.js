@@ -27,7 +27,7 @@
     best: (a, b) => rank(b) - rank(a),
     name: (a, b) => a.dataset.item.localeCompare(b.dataset.item),
   };
-  const rank = (card) => card.dataset.state === "failed" ? -1 : Number(card.dataset.score);
+  const rank = (card) => card.dataset.state === "failed" ? -1 : Number(card.dataset.score || 1);
 
   const refresh = () => {
     const sorter = compare[one("sort").value];
@@ -171,7 +171,7 @@
     const score = Math.round(Number(d.score) * 100);
     one("meter").value = score;
     one("score").textContent = score;
-    one("box-score").hidden = failed;
+    one("box-score").hidden = failed || !d.score;
     one("box-flags").hidden = !d.flags;
     one("box-flags").replaceChildren(...all(".flags li", card).map((li) => li.cloneNode(true)));
     one("box-facts").replaceChildren(...[...card.querySelector(".facts").children].map(

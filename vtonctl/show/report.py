@@ -51,24 +51,29 @@ class DataPlace:
             return None
 
 
-def write_tryon_report(out: Path, data: DataPlace | None) -> tuple[Path, dict[str, int]]:
-    """Write ``report.html`` beside the results; returns its path and the counts in it.
+def write_tryon_report(
+    out: Path, data: DataPlace | None, path: Path | None = None
+) -> tuple[Path, dict[str, int]]:
+    """Write the page of the results in ``out``; returns its path and the counts in it.
 
-    Without ``data`` the photos and garments are left out. Raises ``InputError`` where there is no
-    list of results, ``StorageError``.
+    The page is ``report.html`` beside the results unless ``path`` says otherwise. Without
+    ``data`` the photos and garments are left out. Raises ``InputError`` where there is no list
+    of results, ``StorageError``.
     """
-    page = tryon_page(out, read_results(out), data)
-    report_page.write(page, out / REPORT_NAME)
-    return out / REPORT_NAME, page.counts
+    path = path or out / REPORT_NAME
+    page = tryon_page(out, read_results(out), data, path.parent)
+    report_page.write(page, path)
+    return path, page.counts
 
 
 def write_dataset_report(
-    data: DataPlace, outcomes: Iterable[ItemOutcome]
+    data: DataPlace, outcomes: Iterable[ItemOutcome], path: Path | None = None
 ) -> tuple[Path, dict[str, int]]:
-    """Write ``report.html`` into a data-set root; ``outcomes`` tell of failures and doubts."""
-    page = dataset_page(data, outcomes)
-    report_page.write(page, data.root / REPORT_NAME)
-    return data.root / REPORT_NAME, page.counts
+    """Write the page of a data-set root; ``outcomes`` tell of failures and doubts."""
+    path = path or data.root / REPORT_NAME
+    page = dataset_page(data, outcomes, path.parent)
+    report_page.write(page, path)
+    return path, page.counts
 
 
 def read_results(out: Path) -> list[dict[str, Any]]:
@@ -85,30 +90,32 @@ def read_results(out: Path) -> list[dict[str, Any]]:
         ) from None
 
 
-def tryon_page(out: Path, lines: Sequence[Mapping[str, Any]], data: DataPlace | None) -> Page:
-    """The page of try-on results."""
+def tryon_page(
+    out: Path, lines: Sequence[Mapping[str, Any]], data: DataPlace | None, base: Path
+) -> Page:
+    """The page of try-on results; addresses are relative to ``base``."""
     size_hw, quality = _thumb_size(len(lines))
     results = [out / str(line["output"]) if line.get("output") else None for line in lines]
     thumbs = data_uris(results, size_hw, quality)
     cards = tuple(
-        _pair_card(line, _picture("result", path, thumb, out) if path else None)
+        _pair_card(line, _picture("result", path, thumb, base) if path else None)
         for line, path, thumb in zip(lines, results, thumbs, strict=True)
     )
     persons, garments = (
-        _sides(sorted({str(line[kind]) for line in lines}), kind, out, data)
+        _sides(sorted({str(line[kind]) for line in lines}), kind, data, base)
         for kind in ("person", "garment")
     )
     systems = sorted({str(line["system"]) for line in lines if line.get("system")})
     facts = (
         *(name.removeprefix("tryon-") for name in systems),
-        f"{len(persons)} persons",
-        f"{len(garments)} garments",
+        _counted(len(persons), "person"),
+        _counted(len(garments), "garment"),
     )
     title = f"Try-on: {out.resolve().name}"
     return Page("tryon", title, facts, cards, persons, garments)
 
 
-def dataset_page(data: DataPlace, outcomes: Iterable[ItemOutcome]) -> Page:
+def dataset_page(data: DataPlace, outcomes: Iterable[ItemOutcome], base: Path) -> Page:
     """The page of a data-set root: failed items first, then the doubtful ones, then the rest."""
     layout = find_layout(data.layout)
     told: dict[str, list[ItemOutcome]] = {}
@@ -129,20 +136,15 @@ def dataset_page(data: DataPlace, outcomes: Iterable[ItemOutcome]) -> Page:
         _item_card(
             kind,
             item,
-            [_picture(name, path, next(thumbs), data.root) for name, path in paths.items()],
+            [_picture(name, path, next(thumbs), base) for name, path in paths.items()],
             told.get(f"{kind} {item}", []),
         )
         for kind, item, paths in work
     ]
     order = {"failed": 0, "flagged": 1, "good": 2}
-    cards.sort(key=lambda card: (order[card.state], card.score, card.item))
-    count = {kind: sum(k == kind for k, _, _ in work) for kind in ("person", "garment")}
-    facts = (
-        data.layout,
-        data.split,
-        f"{count['person']} persons",
-        f"{count['garment']} garments",
-    )
+    cards.sort(key=lambda c: (order[c.state], 1.0 if c.score is None else c.score, c.item))
+    numbers = [_counted(sum(k == kind for k, _, _ in work), kind) for kind in ("person", "garment")]
+    facts = (data.layout, data.split, *numbers)
     return Page("dataset", f"Data set: {data.root.resolve().name}", facts, tuple(cards))
 
 
@@ -161,7 +163,7 @@ def _pair_card(line: Mapping[str, Any], picture: Picture | None) -> Card:
         pictures=() if failed or picture is None else (picture,),
         person=str(line["person"]),
         garment=str(line["garment"]),
-        score=0.0 if failed else float(line.get("score", 1.0)),
+        score=None if failed else float(line.get("score", 1.0)),
         flags=flags,
         reason=str(line.get("message") or line.get("code") or "") if failed else "",
         hint=str(line.get("hint", "")),
@@ -180,7 +182,7 @@ def _item_card(
         item=item,
         state="failed" if wrong else "flagged" if flags else "good",
         pictures=tuple(pictures),
-        score=0.0 if wrong else min(scores.values(), default=1.0),
+        score=None if wrong else min(scores.values(), default=None),
         flags=flags,
         reason=f"{first.stage}: {first.message or first.code}" if first else "",
         hint=first.hint if first else "",
@@ -188,7 +190,7 @@ def _item_card(
     )
 
 
-def _sides(keys: Sequence[str], kind: str, out: Path, data: DataPlace | None) -> tuple[Side, ...]:
+def _sides(keys: Sequence[str], kind: str, data: DataPlace | None, base: Path) -> tuple[Side, ...]:
     artifact = Artifact.IMAGE if kind == "person" else Artifact.CLOTH
     paths: list[Path | None] = [data.path(artifact, key) if data else None for key in keys]
     if data and data.native and kind == "person":
@@ -198,13 +200,13 @@ def _sides(keys: Sequence[str], kind: str, out: Path, data: DataPlace | None) ->
     name = "photo" if kind == "person" else "garment"
     thumbs = data_uris(paths, THUMBS[0][1], THUMBS[0][2])
     return tuple(
-        Side(key, _picture(name, path, thumb, out) if path else Picture(name, ""))
+        Side(key, _picture(name, path, thumb, base) if path else Picture(name, ""))
         for key, path, thumb in zip(keys, paths, thumbs, strict=True)
     )
 
 
-def _picture(name: str, path: Path, thumb: str, page: Path) -> Picture:
-    relative = os.path.relpath(path.resolve(), page.resolve())
+def _picture(name: str, path: Path, thumb: str, base: Path) -> Picture:
+    relative = os.path.relpath(path.resolve(), base.resolve())
     return Picture(name, thumb, quote(os.fsencode(relative)))
 
 
@@ -217,6 +219,10 @@ def _existing(
 
 def _thumb_size(number: int) -> tuple[tuple[int, int], int]:
     return next((size, quality) for limit, size, quality in THUMBS if number <= limit)
+
+
+def _counted(number: int, kind: str) -> str:
+    return f"{number} {kind}{'' if number == 1 else 's'}"
 
 
 def _percent(value: Any) -> str:

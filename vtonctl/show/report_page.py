@@ -52,7 +52,8 @@ class Card:
     pictures: tuple[Picture, ...]
     person: str = ""
     garment: str = ""
-    score: float = 1.0
+    score: float | None = None
+    """Quality in 0..1; None = not judged."""
     flags: tuple[str, ...] = ()
     reason: str = ""
     hint: str = ""
