@@ -16,9 +16,11 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
+from multiprocessing import resource_tracker as standard_tracker
 from typing import Any
 
 from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 from pipelines.errors import VtonError
 from vtonctl.executors import process
@@ -31,6 +33,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 _QUIET = {"GLOG_minloglevel": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _FAREWELL_S = 2.0
+_TRACKERS = (loky_tracker, standard_tracker)
 
 
 def usable_cores() -> int:
@@ -42,6 +45,8 @@ class _Worker:
     """One process, what it is busy with, and until when it may be."""
 
     def __init__(self, env: dict[str, str], warm_up: Callable[[], Any]) -> None:
+        for tracker in _TRACKERS:  # starting one of them unblocks the signals again
+            tracker.ensure_running()
         with _signals_blocked():
             self.pool = ProcessPoolExecutor(
                 max_workers=1, env=env, initializer=process.start, initargs=(os.getpid(),)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from pipelines.errors import VtonError
 from vtonctl.executors.base import Ended, Executor
 from vtonctl.executors.choose import make_executor
 from vtonctl.runs.fingerprint import fingerprint
@@ -61,11 +60,11 @@ class _Engine:
     def run(self) -> None:
         self.fill()
         while self.busy and not self.stop.at_once and time.monotonic() < self.give_up:
-            if ended := self.executor.wait(_LOOK_EVERY_S):
-                self.handle(ended)
+            ended = self.executor.wait(_LOOK_EVERY_S)
             if self.ending:
                 self.give_up = min(self.give_up, time.monotonic() + GRACE_S)
-            else:
+            if ended:
+                self.handle(ended)
                 self.fill()
         if self.trouble:
             raise self.trouble
@@ -85,16 +84,17 @@ class _Engine:
 
     def handle(self, ended: Ended) -> None:
         job = self.busy.pop(ended.slot)
-        if ended.error and not (ended.worker_died and not isinstance(ended.error, VtonError)):
+        if ended.worker_died and self.ending:
+            return  # it may have been ended together with us; the next run tries its task
+        if ended.error:
             self.trouble = self.trouble or ended.error
         elif ended.worker_died:
             self.died(job, timed_out=ended.timed_out)
         else:
+            self.fill()  # first, so that the worker does not wait for the ledger
             self.finish(job, ended.value)
 
     def died(self, job: Job, *, timed_out: bool) -> None:
-        if self.ending:
-            return  # it may have been ended together with us; the next run tries it
         steps = len(job.task.steps) if isinstance(job.task, ChainTask) else 1
         if job.attempt < _TRIES and not (timed_out and steps == 1):
             self.schedule.put_back(job.again())

@@ -200,13 +200,15 @@ def open_ledger(rundir: RunDir, note: Callable[[str], None]) -> Ledger:
     path = rundir.ledger
     try:
         database = _checked(path)
+    except sqlite3.OperationalError as error:
+        raise _cannot_open(path, error) from error
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise _cannot_open(path, error) from error
         aside = _set_aside(path)
+        note(f"{path} was damaged ({error}); it is kept as {aside.name}")
         database = _checked(path)
-        restored = _restore(database, rundir.journal)
-        note(f"{path} was damaged ({error}); kept as {aside.name}, {restored} rows restored")
+    if not database.execute("SELECT count(*) FROM rows").fetchone()[0]:
+        if restored := _restore(database, rundir.journal):
+            note(f"{path}: {restored} rows restored from {rundir.journal.name}")
     return Ledger(database, rundir, keep=True)
 
 
@@ -242,6 +244,9 @@ def _checked(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=5)
     try:
         database.execute("PRAGMA synchronous = FULL")
+        # as safe as deleting the rollback journal, without syncing the folder for every row; WAL
+        # would leave files behind that a reader has to write to
+        database.execute("PRAGMA journal_mode = PERSIST")
         found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(found)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pipelines import codecs
 from pipelines.errors import ItemError, VtonError
 from pipelines.layout import Artifact, Encoding, find_layout
@@ -76,7 +74,7 @@ def run_pair(task: PairTask, system: TryOnSystem) -> Outcome:
             "weights": task.spec.weights,
             "seed": task.seed,
             "measures": {name: float(value) for name, value in result.measures.items()},
-            "edited_fraction": float(np.count_nonzero(edited) / edited.size),
+            "edited_fraction": float((edited > 0).mean()),
             "size": list(image.shape[:2]),
             "stages": task.save_stages,
         },

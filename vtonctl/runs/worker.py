@@ -73,15 +73,12 @@ class _Chain:
 
     def step(self, step: Step) -> Outcome:
         info, started = step.spec.info, time.perf_counter()
-        inputs: dict[str, str] = {}
-        mark = ""
         if reasons := [self.lost[a] for a in info.inputs if a in self.lost]:
             self.lose(step, reasons[0])
             return Outcome(self.task.item, info.name, "blocked", code="blocked", message=reasons[0])
         try:
             values = {a: self.value(a) for a in info.inputs}
-            inputs = {a.value: self.known[a] for a in info.inputs}
-            mark = fingerprint(info, step.spec.params, inputs, step.spec.weights)
+            inputs, mark = self.mark(step.spec)
             if mark == step.unless:
                 self.known.update(step.recorded)
                 return Outcome(self.task.item, info.name, "current", mark, inputs)
@@ -90,6 +87,7 @@ class _Chain:
         except Exception as error:  # noqa: BLE001 - one item must not end the run
             if isinstance(error, VtonError) and not isinstance(error, ItemError):
                 raise
+            inputs, mark = self.mark(step.spec)
             outcome = failure(self.task.item, info.name, error, mark, inputs, started)
             self.lose(step, f"{info.name}: {outcome.message}")
             return outcome
@@ -105,6 +103,12 @@ class _Chain:
             seconds=time.perf_counter() - started,
             record=made.record,
         )
+
+    def mark(self, spec: StageSpec) -> tuple[dict[str, str], str]:
+        """Input hashes and fingerprint; "" while an input could not be read at all."""
+        inputs = {a.value: self.known[a] for a in spec.info.inputs if a in self.known}
+        whole = len(inputs) == len(spec.info.inputs)
+        return inputs, fingerprint(spec.info, spec.params, inputs, spec.weights) if whole else ""
 
     def lose(self, step: Step, reason: str) -> None:
         self.lost.update(dict.fromkeys(step.write, reason))
@@ -130,14 +134,14 @@ class _Chain:
         if path is None:
             raise ItemError("the photo it is made from is not known", code="missing_input")
         try:
-            state = hash_file(path)
-            image = codecs.read_photo(path)
-            while (now := hash_file(path)) != state:  # replaced while we read it
-                state, image = now, codecs.read_photo(path)
+            while True:
+                state = hash_file(path)
+                self.known[artifact] = state.sha256
+                image = codecs.read_photo(path)
+                if hash_file(path) == state:  # else it was replaced while we read it
+                    return image
         except OSError as error:
             raise unreadable(path, error) from error
-        self.known[artifact] = state.sha256
-        return image
 
     def write(self, step: Step, made: Outputs) -> dict[str, tuple[str, FileState]]:
         written: dict[str, tuple[str, FileState]] = {}

@@ -152,12 +152,20 @@ CLASSES = {
 }
 
 
-def register(versions=None):
-    """Put the fakes in the registry of this process, optionally with other versions."""
-    for name, class_name in CLASSES.items():
-        info, _ = registry.STAGES[name]
-        info = replace(info, version=(versions or {}).get(name, 1))
-        registry.STAGES[name] = (info, f"{__name__}:{class_name}")
+def fake_stages():
+    """Name -> (info, target), as in the registry."""
+    return {
+        name: (registry.STAGES[name][0], f"{__name__}:{class_name}")
+        for name, class_name in CLASSES.items()
+    }
+
+
+def fake_system():
     info, _ = registry.SYSTEMS["geometric"]
-    registry.SYSTEMS.clear()
-    registry.SYSTEMS["fake"] = (replace(info, name="fake"), f"{__name__}:TryOn")
+    return replace(info, name="fake"), f"{__name__}:TryOn"
+
+
+def register():
+    """Put the fakes into the registry of this process."""
+    registry.STAGES.update(fake_stages())
+    registry.SYSTEMS["fake"] = fake_system()

@@ -1,0 +1,63 @@
+"""Runs over fake stages: fast, and as badly behaved as a test wants."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+# workers import the fake stages by name
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import fake_stages
+import run_harness
+
+from pipelines import registry
+from vtonctl.runs.requests import PreprocessRequest, TryOnRequest
+
+PERSONS, GARMENTS = 4, 2
+
+
+@pytest.fixture
+def sink():
+    return run_harness.Sink()
+
+
+@pytest.fixture
+def fakes(monkeypatch):
+    """The fake stages in the registry of this process."""
+    for name, entry in fake_stages.fake_stages().items():
+        monkeypatch.setitem(registry.STAGES, name, entry)
+    monkeypatch.setitem(registry.SYSTEMS, "fake", fake_stages.fake_system())
+    return fake_stages
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """A finished try-on run of four persons in two garments."""
+    base = tmp_path_factory.mktemp("finished")
+    run_harness.make_photos(base / "persons", PERSONS)
+    run_harness.make_photos(base / "garments", GARMENTS, "g", first=500)
+    code, _, error = run_harness.finish(run_harness.start(base))
+    assert code == 0, error
+    return base
+
+
+@pytest.fixture
+def finished(finished_run, tmp_path, fakes):
+    """The request of a finished run, in a copy of its folders."""
+    shutil.copytree(finished_run, tmp_path, dirs_exist_ok=True)
+    data = tmp_path / "out" / ".vtonctl" / "data"
+    prepare = PreprocessRequest(
+        root=data,
+        photos=tmp_path / "persons",
+        garments=tmp_path / "garments",
+        size_hw=(32, 24),
+    )
+    return TryOnRequest(root=data, out=tmp_path / "out", prepare=prepare, all_pairs=True)
+
+
+@pytest.fixture
+def prepared(finished):
+    """The request that prepared a data-set root of four persons and two garments."""
+    return finished.prepare

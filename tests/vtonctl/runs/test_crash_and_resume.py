@@ -1,0 +1,177 @@
+"""Killed or asked to stop at any point, a run loses nothing and leaves nothing running."""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from run_harness import finish, make_photos, products, start
+
+from pipelines import codecs
+from pipelines.layout import Encoding
+from vtonctl.runs.ledger import read_ledger
+from vtonctl.runs.rundir import RunDir
+
+PERSONS, GARMENTS, JOBS = 6, 5, 2
+SLOW = {"FAKE_STAGE_S": "0.02"}
+
+
+@pytest.fixture
+def base(tmp_path):
+    make_photos(tmp_path / "persons", PERSONS)
+    make_photos(tmp_path / "garments", GARMENTS, "g", first=500)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The files of a run that nobody disturbed, with one worker."""
+    base = tmp_path_factory.mktemp("uninterrupted")
+    make_photos(base / "persons", PERSONS)
+    make_photos(base / "garments", GARMENTS, "g", first=500)
+    code, _, error = finish(start(base, "--jobs", "1"))
+    assert code == 0, error
+    return products(base / "out")
+
+
+def recorded(base):
+    """stage/item of every row that says done."""
+    done = set()
+    for root, scope in (
+        (base / "out", "results"),
+        (base / "out" / ".vtonctl" / "data", "viton-hd/test"),
+    ):
+        ledger = read_ledger(RunDir(root))
+        rows = ledger.rows(scope).values()
+        done |= {f"{row.stage}/{row.item}" for row in rows if row.status == "done"}
+        ledger.close()
+    return done
+
+
+def results(base):
+    return {p.stem for p in (base / "out").glob("*.png")}
+
+
+def group_members(group):
+    """Living processes of a process group, zombies left out."""
+    members = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            members.append(int(stat.parent.name))
+    return members
+
+
+def gone(group, within_s):
+    deadline = time.monotonic() + within_s
+    while group_members(group):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def disturb(base, rng, *, whole_group, signum):
+    """Start a run, end it at a random point; its exit code."""
+    process = start(base, "--jobs", str(JOBS), env=SLOW)
+    process.stdout.readline()
+    time.sleep(rng.uniform(0.0, 2.5))
+    if whole_group:
+        os.killpg(process.pid, signum)
+    elif process.poll() is None:
+        os.kill(process.pid, signum)
+    asked = time.monotonic()
+    code, told, error = finish(process)
+    assert time.monotonic() - asked < 10
+    assert gone(process.pid, 2.0), f"left running: {group_members(process.pid)}"
+    return code, told, error
+
+
+def check_consistent(base):
+    """Everything recorded is there and everything that is there can be read."""
+    for path in (base / "out").glob("*.png"):
+        codecs.decode(path.read_bytes(), Encoding.RGB_PNG)
+    missing = {f"tryon/{item}" for item in results(base)} ^ {
+        name for name in recorded(base) if name.startswith("tryon/")
+    }
+    assert len(missing) <= JOBS, "more unrecorded results than workers"
+
+
+def kill_and_rerun(base, uninterrupted, seed, points):
+    rng = random.Random(seed)
+    for _ in range(points):
+        before = recorded(base)
+        disturb(base, rng, whole_group=rng.random() < 0.5, signum=signal.SIGKILL)
+        assert before <= recorded(base)
+        check_consistent(base)
+    finished = recorded(base)
+    code, told, error = finish(start(base, "--jobs", str(JOBS)))
+    assert code == 0, error
+    assert not finished & set(told["done"]), "finished items were done again"
+    assert products(base / "out") == uninterrupted
+    assert not list((base / "out").rglob(".vton-*"))
+    lines = (base / "out" / "results.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["item"] for line in lines) == sorted(results(base))
+    assert len(lines) == PERSONS * GARMENTS
+
+
+def test_killed_runs_resume(base, uninterrupted):
+    kill_and_rerun(base, uninterrupted, seed=1, points=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_killed_at_fifty_points(base, uninterrupted, seed):
+    kill_and_rerun(base, uninterrupted, seed=100 + seed, points=5)
+
+
+def stop_and_rerun(base, uninterrupted, seed, signum, points):
+    rng = random.Random(seed)
+    for _ in range(points):
+        code, told, error = disturb(base, rng, whole_group=rng.random() < 0.5, signum=signum)
+        if told.get("counts", {}).get("pending", 0) == 0 and code == 0:
+            break  # it had finished before
+        assert code in (128 + signum, -signum), error  # -signum: before the run began to listen
+        assert "Traceback" not in error
+        check_consistent(base)
+        assert {f"tryon/{i}" for i in results(base)} <= recorded(base)
+    code, _, error = finish(start(base, "--jobs", str(JOBS)))
+    assert code == 0, error
+    assert products(base / "out") == uninterrupted
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_runs_resume(base, uninterrupted, signum):
+    stop_and_rerun(base, uninterrupted, seed=int(signum), signum=signum, points=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_stopped_at_twenty_points(base, uninterrupted, seed):
+    stop_and_rerun(base, uninterrupted, seed=200 + seed, signum=signal.SIGTERM, points=4)
+
+
+def test_second_signal_ends_at_once(base):
+    process = start(base, "--jobs", "2", env={"FAKE_STAGE_S": "5"})
+    process.stdout.readline()
+    time.sleep(2.0)
+    os.kill(process.pid, signal.SIGTERM)
+    time.sleep(0.3)
+    assert process.poll() is None, "items in flight are given time"
+    os.kill(process.pid, signal.SIGTERM)
+    asked = time.monotonic()
+    code, _, error = finish(process)
+    assert (code, time.monotonic() - asked < 2.0) == (143, True), error
+    assert gone(process.pid, 2.0)
+
+
+def test_jobs_do_not_change_results(base, uninterrupted):
+    code, _, error = finish(start(base, "--jobs", "4"))
+    assert code == 0, error
+    assert products(base / "out") == uninterrupted

@@ -1,0 +1,51 @@
+"""One run per root: the second is told who holds it, and a dead holder holds nothing."""
+
+import os
+import signal
+import time
+
+import pytest
+from run_harness import finish, make_photos, start
+
+from pipelines.errors import RootLocked, StorageError
+from vtonctl.runs.lock import find_holder, hold
+from vtonctl.runs.rundir import RunDir
+
+
+@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_several_at_once(tmp_path, count):
+    make_photos(tmp_path / "persons", 2)
+    make_photos(tmp_path / "garments", 1, "g")
+    slow = {"FAKE_STAGE_S": "1.5"}
+    runs = [start(tmp_path, "--jobs", "1", env=slow) for _ in range(count)]
+    ended = {run.pid: finish(run) for run in runs}
+    winners = [pid for pid, (code, _, _) in ended.items() if code == 0]
+    assert len(winners) == 1
+    for pid, (code, _, error) in ended.items():
+        if pid not in winners:
+            assert code == 75
+            assert f"process {winners[0]} " in error
+
+
+def test_killed_holder_holds_nothing(tmp_path):
+    make_photos(tmp_path / "persons", 2)
+    make_photos(tmp_path / "garments", 1, "g")
+    first = start(tmp_path, "--jobs", "1", env={"FAKE_STAGE_S": "30"})
+    rundir = RunDir(tmp_path / "out")
+    deadline = time.monotonic() + 20
+    while find_holder(rundir) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert find_holder(rundir).pid == first.pid
+    with pytest.raises(RootLocked, match=str(first.pid)), hold(rundir, "test"):
+        pass
+    os.kill(first.pid, signal.SIGKILL)
+    finish(first)
+    with hold(rundir, "test"):
+        assert find_holder(rundir).pid == os.getpid()
+    assert find_holder(rundir) is None
+
+
+def test_a_root_that_is_a_file(tmp_path):
+    (tmp_path / "root").write_text("no folder")
+    with pytest.raises(StorageError, match="root"), hold(RunDir(tmp_path / "root"), "test"):
+        pass

@@ -1,0 +1,77 @@
+"""A full disk and a damaged ledger: the run says so, and nothing that is done is lost."""
+
+import os
+import resource
+
+import pytest
+from run_harness import count, finish, make_photos, start
+
+from pipelines import codecs
+from pipelines.layout import Encoding
+from vtonctl.runs.preprocess import run_preprocess
+from vtonctl.runs.requests import RunOptions
+from vtonctl.runs.rundir import RunDir
+
+OPTIONS = RunOptions(jobs=2)
+BIG = ("--size", "256", "192")
+
+
+def limit_file_size():
+    """Every file over 60 kB meets a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+
+
+def test_disk_full(tmp_path):
+    make_photos(tmp_path / "persons", 6)
+    make_photos(tmp_path / "garments", 1, "g", first=500)
+    code, _, error = finish(start(tmp_path, *BIG, preexec_fn=limit_file_size))
+    assert code == 74, error
+    assert "disk_full" in error and str(tmp_path / "out") in error
+    assert "Traceback" not in error
+    root = tmp_path / "out" / ".vtonctl" / "data" / "test"
+    for path in root.glob("*/*.jpg"):
+        codecs.decode(path.read_bytes(), Encoding.RGB_JPEG)
+    assert len(list(root.glob("image/*.jpg"))) <= 4, "it stops within two items"
+    assert not list(root.rglob(".vton-*"))
+    code, told, error = finish(start(tmp_path, *BIG))
+    assert code == 0, error
+    assert len(list((tmp_path / "out").glob("*.png"))) == 6
+
+
+def zero_a_page(path):
+    with path.open("r+b") as file:
+        file.seek(4096 * 3)
+        file.write(bytes(4096 * 2))
+
+
+def cut_in_half(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path):
+    os.truncate(path, 0)
+
+
+def fill_with_text(path):
+    path.write_text("this is no database " * 1000)
+
+
+@pytest.mark.parametrize("damage", [zero_a_page, cut_in_half, empty, fill_with_text, os.remove])
+def test_damaged_ledger(prepared, sink, damage):
+    rundir = RunDir(prepared.root)
+    damage(rundir.ledger)
+    result = run_preprocess(prepared, OPTIONS, sink)
+    assert count(result) == {"current": 16}, "nothing is done again"
+    assert any("restored" in note for note in sink.notes)
+    if damage not in (empty, os.remove):
+        assert list(rundir.state.glob("ledger.damaged-*")), "it is kept"
+    sink.notes.clear()
+    assert count(run_preprocess(prepared, OPTIONS, sink)) == {"current": 16}
+    assert not sink.notes
+
+
+def test_temporary_files_of_a_crash_are_removed(prepared, sink):
+    left = prepared.root / "test" / "image" / f".vton-1-{'0' * 16}.tmp"
+    left.write_bytes(b"half a photo")
+    run_preprocess(prepared, OPTIONS, sink)
+    assert not left.exists()
