@@ -3,7 +3,9 @@
 # make bench   measure speed and quality; DATA=FOLDER measures on your own photos
 # make clean   remove what make made
 
-PYTHON ?= python3
+FITS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
+  $$p -c "$(FITS)" 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
 OUT ?= demo-out
 DATA ?=
@@ -28,6 +30,7 @@ bench: $(STAMP)
 	  echo "== $$script"; $(BIN)/python "$$script" $(if $(DATA),--data "$(DATA)"); done
 
 $(STAMP): pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.10, 3.11 or 3.12 with venv is needed" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[all]'
 	touch $@

@@ -264,7 +264,7 @@ def _inset(edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
 def _arc(half: float, top: float, drop: float) -> Floats:
     angle = np.linspace(0, np.pi, 60, dtype=np.float32)
     x, y = WIDTH / 2 + half * np.cos(angle), top + drop * np.sin(angle)
-    return (np.stack((x, y), 1) * SCALE).astype(np.float32)
+    return np.asarray(np.stack((x, y), 1) * SCALE, np.float32)
 
 
 def _finish(canvas: _Canvas) -> Image:
@@ -281,7 +281,7 @@ def _finish(canvas: _Canvas) -> Image:
 
 
 def _rgb(red: int, green: int, blue: int) -> Floats:
-    return np.array((red, green, blue), np.float32) / 255
+    return np.asarray(np.array((red, green, blue)) / 255, np.float32)
 
 
 def _plain(colour: Floats) -> Fabric:
@@ -299,7 +299,7 @@ def _stripes(first: Floats, second: Floats, period: float) -> Fabric:
 def _gradient(top: Floats, bottom: Floats) -> Fabric:
     def fabric(across: Floats, along: Floats) -> Floats:
         share = np.clip((along - 60 + 14 * np.sin(across / 70)) / 640, 0, 1)[..., None]
-        return top * (1 - share) + bottom * share
+        return np.asarray(top * (1 - share) + bottom * share, np.float32)
 
     return fabric
 
