@@ -134,11 +134,17 @@ class Layout:
         return self.existing_folder(root, split, artifact) / (item + self.place(artifact).suffix)
 
     def items(self, root: Path, split: str, artifact: Artifact) -> list[str]:
-        """Sorted stems of the items that have this artifact."""
+        """Sorted stems of the items that have this artifact.
+
+        A product folder that is a link is passed over: a list must not lead out of the root.
+        """
         folder, place = self.existing_folder(root, split, artifact), self.place(artifact)
         if not folder.is_dir():
             return []
-        found = folder.glob("*/*" if self.nested else "*")
+        within = [folder]
+        if self.nested:
+            within = [p for p in folder.iterdir() if p.is_dir() and not p.is_symlink()]
+        found = (p for inner in within for p in inner.iterdir())
         names = (p.relative_to(folder).as_posix() for p in found if not p.name.startswith("."))
         stems = (n[: -len(place.suffix)] for n in names if n.endswith(place.suffix))
         return sorted(s for s in stems if not place.stems or re.search(place.stems, s))

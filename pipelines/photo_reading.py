@@ -181,14 +181,20 @@ def _to_srgb(picture: PillowImage.Image, matte: tuple[int, int, int]) -> PillowI
 
 
 def _from_wide(picture: PillowImage.Image) -> PillowImage.Image:
-    """16-bit, 32-bit and float gray to 8-bit RGB."""
-    values = np.asarray(picture, dtype=np.float64)
-    if picture.mode == "F":
-        top = 1.0 if values.max() <= 1 else 255.0 if values.max() <= 255 else 65535.0
-    else:
-        top = 65535.0 if values.max() <= 65535 else float(2**31 - 1)
-    gray = np.nan_to_num(np.clip(np.rint(values * (255 / top)), 0, 255)).astype(np.uint8)
-    return PillowImage.fromarray(gray).convert("RGB")
+    """16-bit, 32-bit and float gray to 8-bit RGB; 32-bit values up to 65535 count as 16-bit."""
+    values = np.asarray(picture)
+    if values.dtype == np.uint16:
+        table = np.rint(np.arange(65536) * (255 / 65535)).astype(np.uint8)
+        return PillowImage.fromarray(table[values]).convert("RGB")
+    highest = float(values.max())
+    tops = (1.0, 255.0, 65535.0) if picture.mode == "F" else (65535.0, float(2**31 - 1))
+    top = next((t for t in tops if highest <= t), tops[-1])
+    scaled = values.astype(np.float32)  # in place from here: a photo may have 64 million pixels
+    scaled *= 255 / top
+    np.nan_to_num(scaled, copy=False)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, 0, 255, out=scaled)
+    return PillowImage.fromarray(scaled.astype(np.uint8)).convert("RGB")
 
 
 def _through_profile(picture: PillowImage.Image, profile: bytes) -> PillowImage.Image | None:

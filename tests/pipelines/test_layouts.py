@@ -140,6 +140,17 @@ def test_names_that_lead_elsewhere(layout, item):
     assert caught.value.code == "bad_name"
 
 
+def test_links_do_not_lead_out_of_the_root(tmp_path):
+    layout, outside = find_layout("mpv"), tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret@1=person.jpg").write_bytes(b"")
+    inside = tmp_path / "root" / "all" / "S1"
+    inside.mkdir(parents=True)
+    (inside / "a@1=person.jpg").write_bytes(b"")
+    (inside.parent / "link").symlink_to(outside)
+    assert layout.items(tmp_path / "root", "test", A.IMAGE) == ["S1/a@1=person"]
+
+
 @pytest.mark.parametrize("split", ["", "..", "a/b", "-x", ".hidden", "a b", "x" * 65, "test\n"])
 def test_bad_splits(split):
     for layout in LAYOUTS.values():
