@@ -98,7 +98,8 @@ class ItemError(VtonError):
 
     Codes in use: ``unreadable``, ``not_an_image``, ``too_large``, ``too_small``, ``empty``,
     ``no_person``, ``uncertain_pose``, ``no_garment``, ``bad_pose_file``, ``bad_parse_file``,
-    ``missing_input``, ``blocked``, ``poison``, ``timeout``, ``bad_name``.
+    ``bad_mask_file``, ``size_mismatch``, ``exists``, ``missing_input``, ``blocked``, ``poison``,
+    ``timeout``, ``bad_name``.
     """
 
     exit_code = 3
