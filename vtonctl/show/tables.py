@@ -140,8 +140,8 @@ def _sentence(document: RunDocument) -> Text:
     made, current = document.counts.get("done", 0), document.counts.get("current", 0)
     if document.dry_run:
         planned = document.counts.get("pending", 0)
-        words = f"to do: {planned} (about {duration(document.estimate_s)}), up to date: {current}"
-        return Text(words)
+        takes = f" (about {duration(document.estimate_s)})" if document.estimate_s else ""
+        return Text(f"to do: {planned}{takes}, up to date: {current}")
     took = duration(document.seconds)
     if not made and not document.failures:
         return Text(f"nothing to do: {current} up to date ({took})", "green")
@@ -153,11 +153,11 @@ def _sentence(document: RunDocument) -> Text:
 def _failures(failed: Sequence[Failure]) -> list[RenderableType]:
     if not failed:
         return []
-    table = _table("failed", "stage", "why")
+    table = _table("not made", "stage", "why")
     for row in failed[:MAX_ROWS]:
         why = f"{row.message} {row.hint}".strip()
         table.add_row(Text(visible(row.item)), row.stage, Text(visible(why)))
-    return [table, *_more(len(failed) - MAX_ROWS)]
+    return [Text(), table, *_more(len(failed) - MAX_ROWS), Text()]
 
 
 def _flagged(document: RunDocument) -> list[RenderableType]:
