@@ -14,6 +14,7 @@ from pipelines.systems.geometric.shading import relight, rounded, shadow
 from pipelines.types import Alpha, Image
 
 _ARM_SHADOW, _HEAD_SHADOW, _CLOTH_SHADOW = 0.3, 0.22, 0.3
+_CAP_SLEEVE = 45.0  # of 250 from shoulder to wrist
 _INVISIBLE = 0.015  # share below which a pixel stays the photo's
 _LONGEST_HEM = 0.3  # of the shoulders' width: how far a hem is let down to close a gap
 
@@ -121,7 +122,9 @@ def _sleeved(person: PersonLayers, cloth: Cloth) -> Alpha:
         if len(order) < least:
             continue
         cuff = float(np.percentile(order, 96))
-        inside = np.clip((cuff - 4 - reach.astype(np.float32)) / 8 + 0.5, 0, 1)
+        # a cap sleeve leaves the arm as it is
+        inside = np.clip((cuff - 12 - reach.astype(np.float32)) / 8 + 0.5, 0, 1)
+        inside *= np.clip((cuff - _CAP_SLEEVE) / 20, 0, 1)
         out = np.maximum(out, inside)
     soft = cv2.GaussianBlur(out, (0, 0), 1.0)
     return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -36,6 +36,7 @@ from pipelines.types import Image, Mask
 Bytes = NDArray[np.uint8]
 """A soft mask ``uint8 [H, W]``, 255 = fully inside."""
 
+_SUBPIXEL_BITS = 4
 _WAIST = 0.74
 """Where trousers end below a lifted top, from shoulders (0) to hips (1)."""
 
@@ -77,7 +78,7 @@ class _Bare:
     chest: Floats
     chest_shape: Mask
     arms: Floats
-    arm_shape: Mask
+    arm_shape: NDArray[np.float32]
     over_trunk: NDArray[np.float32]
     hands: Mask
     left_reach: Bytes
@@ -110,8 +111,8 @@ def split_person(person: PersonInputs, trunk_outline: NDArray[np.float64]) -> Pe
         chest=_mixed(_enlarged(bare.chest, size), person.image, ~removed_soft),
         chest_alpha=_soft(skin & ~(regions.lower & ~removed), size),
         arms=arms,
-        arm_alpha=_soft(bare.arm_shape | regions.arms, size),
-        arm_over=_as_bytes(_enlarged(bare.over_trunk, size)),
+        arm_alpha=_sharp(bare.arm_shape, size),
+        arm_over=_sharp(bare.over_trunk, size),
         front=_soft(kept_head | hands, size),
         lower=_soft(regions.lower & ~removed, size),
         trunk=_soft(clothed | bare.chest_shape, size),
@@ -137,12 +138,14 @@ def _bare_skin(regions: Regions, face: Mask) -> _Bare:
     if bare_arms.sum() < 0.25 * unit * unit:
         # hands alone are redder than arms
         tone = (tone + skin_colour(regions, face, regions.neck & like)) / 2
+    # the neck lies in the chin's shadow, the chest in the light like the face
     chest_tone = skin_colour(regions, face, regions.neck & like, regions.arms)
+    chest_tone = (chest_tone + skin_colour(regions, face, face)) / 2
     from_left = light_from_left(regions, face)
     arms = continued(regions, bare_arms, tone, 0.6 * unit)
-    shade = np.ones(shape, np.float32)
+    shade, upper = np.ones(shape, np.float32), np.ones(shape, np.float32)
     arm_shape, over, hands = (
-        np.zeros(shape, bool),
+        np.zeros(shape, np.float32),
         np.zeros(shape, np.float32),
         np.zeros(shape, bool),
     )
@@ -156,32 +159,33 @@ def _bare_skin(regions: Regions, face: Mask) -> _Bare:
             hands |= seen
             reach.append(np.full(shape, 255, np.uint8))
             continue
-        drawn, order = _arm_shape(arm, shape), arm.position(shape)
-        fade = np.clip((order - 0.08) / 0.3, 0, 1)
+        soft, order = _arm_shape(arm, shape), arm.position(shape)
+        drawn = soft > 0.5
         half = float(np.median(arm.half))
         darkening = edge_darkening(regions, seen, half)
         own = round_shading(drawn | seen, half, from_left, darkening)
         near = grown(drawn, 3)
-        shade[near] = (1 + (own - 1) * fade)[near]
-        arm_shape |= drawn
+        shade[near] = own[near]
+        upper[near] = np.clip((order - 0.08) / 0.3, 0, 1)[near]
+        arm_shape = np.maximum(arm_shape, np.maximum(soft, _smooth_edge(seen)))
         hidden = drawn & _shrunk_trunk(regions) & ~seen
-        in_front = drawn if arm.shown else drawn & ~hidden
+        in_front = soft if arm.shown else soft * ~hidden
         # at the armhole the arm lies under the garment, beside it and farther down over it
-        ramp = np.maximum(np.clip((order - 0.18) / 0.05, 0, 1), beside_trunk)
-        over = np.maximum(over, ramp * _smooth_edge(in_front | seen))
+        ramp = np.maximum(np.clip((order - 0.19) / 0.02, 0, 1), beside_trunk)
+        over = np.maximum(over, ramp * np.maximum(in_front, _smooth_edge(seen)))
         hands |= seen & (order > (0.985 if arm.hand_seen else 0.8))
         beside = ~(grown(drawn, unit / 14) | seen)
         reach.append(np.where(beside, 255, np.round(order * 250)).astype(np.uint8))
-    clothed = grown(regions.old | regions.arms, unit / 25)
-    arm_shape &= clothed
+    clothed = grown(regions.old | regions.arms, unit / 12)
+    arm_shape *= _smooth_edge(clothed)
     over *= _smooth_edge(clothed)
     arms *= shade[..., None]
     chest_shape = _trunk(regions, face)
     chest = continued(regions, regions.neck & like, chest_tone, 0.3 * unit)
     rounded = 1 + 0.5 * (round_shading(chest_shape, 0.5 * unit, from_left) - 1)
+    chest = chest * rounded[..., None]
     # one colour where arm and chest meet
-    near_arm = cv2.GaussianBlur(arm_shape.astype(np.float32), (0, 0), unit / 6)[..., None]
-    chest = chest * rounded[..., None] * (1 - near_arm) + arms * near_arm
+    arms = chest + upper[..., None] * (arms - chest)
     noise = skin_grain(shape)[..., None]
     return _Bare(chest + noise, chest_shape, arms + noise, arm_shape, over, hands, *reach)
 
@@ -191,10 +195,15 @@ def _shrunk_trunk(regions: Regions) -> Mask:
     return shrunk(trunk, 0.03 * regions.unit_px)
 
 
-def _arm_shape(arm: Arm, shape: tuple[int, ...]) -> Mask:
-    canvas = filled_polygon(arm.outline(1.0), shape).astype(np.uint8)
-    cv2.circle(canvas, _pixel(arm.axis[0]), int(arm.half[0]), (1,), -1)
-    return canvas.astype(bool)
+def _arm_shape(arm: Arm, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """An antialiased arm, so that its outline stays smooth when it is enlarged."""
+    canvas, fine = np.zeros(shape, np.uint8), 1 << _SUBPIXEL_BITS
+    outline = np.round(arm.outline(1.0) * fine).astype(np.int32)
+    cv2.fillPoly(canvas, [outline], (255,), cv2.LINE_AA, _SUBPIXEL_BITS)
+    x, y = (round(float(v) * fine) for v in arm.axis[0])
+    radius = round(float(arm.half[0]) * fine)
+    cv2.circle(canvas, (x, y), radius, (255,), -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    return canvas.astype(np.float32) / 255
 
 
 def _trunk(regions: Regions, face: Mask) -> Mask:
@@ -267,19 +276,21 @@ def _is_tucked(regions: Regions) -> bool:
     return bool(line < top + 0.86 * (bottom - top))
 
 
-def _pixel(point: NDArray[np.float32]) -> tuple[int, int]:
-    return round(float(point[0])), round(float(point[1]))
-
-
 def _smooth_edge(mask: Mask) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8), np.float32)
 
 
 def _soft(mask: Mask, size: tuple[int, int]) -> Bytes:
     """A mask enlarged to ``size`` (width, height) with an edge 1-2 pixels wide."""
-    factor = size[0] / mask.shape[1]
-    blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7 + 0.5 * min(factor - 1, 2))
-    large = cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR)
+    spread = 0.7 + 0.5 * min(size[0] / mask.shape[1] - 1, 2)
+    blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), spread)
+    return _sharp(np.asarray(blurred, np.float32), size)
+
+
+def _sharp(soft: NDArray[np.float32], size: tuple[int, int]) -> Bytes:
+    """A soft mask at working size enlarged, its edge made 1-2 pixels wide."""
+    large = _enlarged(soft, size)
+    factor = size[0] / soft.shape[1]
     return _as_bytes((large - 0.5) * 1.3 * max(1.0, 0.8 * factor) + 0.5)
 
 

@@ -130,7 +130,12 @@ def _fit(
             shift[i] = low + min(expected[i], 0.5 * expected[i] - low)
         elif np.isfinite(high) and high < 1.5 * expected[i]:
             shift[i] = high - min(expected[i], 0.5 * expected[i] + high)
-    ratio = _smooth(half / expected, trust)
+    ratio = half / expected
+    visible = trust == 1.0
+    if visible.any():
+        # the rest of an arm is as slim as what is seen of it
+        ratio = np.where(visible, ratio, np.minimum(ratio, 1.03 * np.median(ratio[visible])))
+    ratio = _smooth(ratio, trust)
     shift = _smooth(np.clip(shift, -0.8 * expected, 0.8 * expected), trust)
     # the shoulder itself stays where the pose has it
     shift *= np.clip(along / 0.2, 0, 1)
