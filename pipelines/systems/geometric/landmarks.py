@@ -217,6 +217,10 @@ def _side(mask: Mask, axis: float) -> SidePoints:
         return SidePoints(collar, shoulder, armpit, hem, flank, None, None)
     shoulder = _shoulder(mask, collar, armpit, half)
     outer, inner = _cuff(mask, shoulder, flank, half)
+    if outer is None:
+        bulge = _off_chord(outline, collar, armpit)
+        above = outline[:, 1] < collar[1] + 0.6 * (armpit[1] - collar[1])
+        shoulder = outline[int(np.argmax(np.where(above, bulge, -np.inf)))]
     return SidePoints(collar, shoulder, armpit, hem, flank, outer, inner)
 
 
@@ -379,7 +383,7 @@ def _underarm(
 ) -> Point:
     """Armpit of a sleeve that points outward: the deepest inward corner below its tip."""
     tip = outline[int(np.argmin(outline[:, 0]))]
-    rows = np.arange(int(tip[1]), max(int(tip[1]) + 3, int(hem[1])))
+    rows = np.arange(int(tip[1]), int(min(tip[1] + 0.8 * half, max(hem[1], tip[1] + 3))))
     rows = rows[(rows < len(mask)) & (edge[np.minimum(rows, len(mask) - 1)] >= 0)]
     line = np.stack([edge[rows].astype(float), rows.astype(float)], axis=1)
     if len(line) > 3:
@@ -410,6 +414,8 @@ def _cuff(
     base = (shoulder + armpit) / 2
     distance = np.hypot(*(points - base).T)
     far = points[distance > 0.9 * distance.max()].mean(axis=0)
+    if far[1] < base[1] - 0.1 * half:
+        return None, None
     along = (far - base) / max(float(np.hypot(*(far - base))), 1e-9)
     t = (points - base) @ along
     u = (points - base) @ np.array([along[1], -along[0]])

@@ -78,10 +78,15 @@ def _patch(
     ys, xs = np.mgrid[-_ABOVE * _HALF : _BELOW * _HALF, -_BESIDE * _HALF : _BESIDE * _HALF]
     at = middle + step * (xs[..., None] * across + ys[..., None] * down)
     x, y = at[..., 0].astype(np.float32), at[..., 1].astype(np.float32)
-    calm = cv2.GaussianBlur(image, (0, 0), max(0.5, 0.5 * step))
-    lab = cv2.cvtColor(calm.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    patch = cv2.remap(lab, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    cover = cv2.remap(mask.astype(np.float32), x, y, cv2.INTER_LINEAR)
+    margin = 3 * step + 2
+    low = np.maximum([y.min() - margin, x.min() - margin], 0).astype(int)
+    high = np.minimum([y.max() + margin, x.max() + margin], image.shape[:2]).astype(int)
+    part = (slice(low[0], high[0]), slice(low[1], high[1]))
+    calm = cv2.GaussianBlur(image[part], (0, 0), max(0.5, 0.5 * step))
+    x, y = x - np.float32(low[1]), y - np.float32(low[0])
+    colours = cv2.remap(calm, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    patch = cv2.cvtColor(colours.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    cover = cv2.remap(mask[part].astype(np.float32), x, y, cv2.INTER_LINEAR)
     return patch.astype(np.float32), cover.astype(np.float32)
 
 
@@ -111,7 +116,8 @@ def _search(
     score = np.where((held[0].mean(axis=1) > 0.9) & (held[1][:, core].mean(axis=1) > 0.9), score, 0)
     noise = float(np.median(np.abs(along)))
     # the lower seam of the back collar is often the stronger line, but never that deep
-    weighted = score * np.interp(curves[:, 0], _BACK_BAND, (0.3, 1.0))
+    weighted = score * np.interp(curves[:, 0], (*_BACK_BAND, 1.3, 2.8), (0.3, 1.0, 1.0, 0.5))
+    weighted[curves[:, 0] > np.interp(curves[:, 1], (1.7, 2.6, 3.6), (3.0, 1.8, 1.1))] = 0
     weighted[(score < max(_LEAST_CHANGE, noise)) | (curves[:, 0] > deepest)] = 0
     best = int(np.argmax(weighted))
     if weighted[best] == 0:

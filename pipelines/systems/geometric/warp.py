@@ -21,7 +21,7 @@ from pipelines.systems.geometric.landmarks import SidePoints
 from pipelines.systems.geometric.mesh import backward_map, lattice, signed_areas, triangles
 from pipelines.systems.geometric.sleeves import SleeveAxis
 from pipelines.systems.geometric.trunk import TrunkFit, fit_trunk
-from pipelines.types import Alpha, Image, Size
+from pipelines.types import Alpha, Array, Image, Size
 
 Points = NDArray[np.float64]
 """``float64 [N, 2]``, (x, y) in pixels."""
@@ -147,7 +147,7 @@ def _sleeve_weight(points: Points, sleeve: _Sleeve, part: Part) -> NDArray[np.fl
 def _sheet(garment: PreparedGarment, part: Part, trunk: TrunkFit, sleeves: list[_Sleeve]) -> _Sheet:
     covered = (garment.alpha > 0) & (garment.parts == part)
     ys, xs = np.nonzero(garment.alpha > 0)
-    spacing = max(np.ptp(xs), np.ptp(ys), _CELLS) / _CELLS
+    spacing = max(float(np.ptp(xs)), float(np.ptp(ys)), float(_CELLS)) / _CELLS
     box = (
         float(xs.min() - 2 * spacing), float(ys.min() - 2 * spacing),
         float(xs.max() + 2 * spacing), float(ys.max() + 2 * spacing),
@@ -201,30 +201,33 @@ def _render(
     scale: float,
 ) -> tuple[Image, Alpha, dict[Part, Alpha]]:
     """Draw the parts over each other, sleeves over the trunk."""
-    shrink = min(1.0, 1.25 * scale)
-    image = garment.image
-    if shrink < 0.8:
-        small = tuple(max(1, round(s * shrink)) for s in image.shape[1::-1])
-        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    image = image.astype(np.float32)
+    shrink = 1.25 * scale if 1.25 * scale < 0.8 else 1.0
+    small = Size(*(max(1, round(s * shrink)) for s in garment.alpha.shape))
+    image = _fit(garment.image, small)
     colour = np.zeros((*size, 3), np.float32)
     total = np.zeros(size, np.float32)
     layers: dict[Part, Alpha] = {}
     for part, sheet in zip(parts, sheets, strict=True):
-        cover = _part_alpha(garment, part, sleeves)
-        if cover.shape != image.shape[:2]:
-            cover = cv2.resize(cover, image.shape[1::-1], interpolation=cv2.INTER_AREA)
-        step = np.array([image.shape[1], image.shape[0]]) / garment.image.shape[1::-1]
-        x, y, valid = _full_map(sheet, step, size)
+        cover = _fit(_part_alpha(garment, part, sleeves), small)
+        step = np.array(small[::-1]) / garment.alpha.shape[::-1]
+        box, x, y, valid = _full_map(sheet, step, size)
         alpha = cv2.remap(cover, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) * valid
         drawn = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        colour += alpha[..., None] * (drawn - colour)
-        for earlier in layers:
-            layers[earlier] = layers[earlier] * (1 - alpha)
-        layers[part] = alpha
-        total = total + alpha * (1 - total)
+        colour[box] += alpha[..., None] * (drawn - colour[box])
+        for earlier in layers.values():
+            earlier[box] *= 1 - alpha
+        layers[part] = np.zeros(size, np.float32)
+        layers[part][box] = alpha
+        total[box] += alpha * (1 - total[box])
     colour /= np.maximum(total, 1e-3)[..., None]
     return np.clip(colour + 0.5, 0, 255).astype(np.uint8), total, layers
+
+
+def _fit(array: Array, size: Size) -> Array:
+    """The array reduced to a size; itself if it has that size."""
+    if array.shape[:2] == size:
+        return array
+    return cv2.resize(array, size[::-1], interpolation=cv2.INTER_AREA)
 
 
 def _part_alpha(garment: PreparedGarment, part: Part, sleeves: list[_Sleeve]) -> Alpha:
@@ -232,28 +235,34 @@ def _part_alpha(garment: PreparedGarment, part: Part, sleeves: list[_Sleeve]) ->
     mine = (garment.parts == part).astype(np.uint8)
     if part is Part.TORSO:
         for sleeve in sleeves:
-            a, b = (
-                tuple(int(v) for v in np.round(p))
-                for p in (sleeve.side.shoulder, sleeve.side.armpit)
-            )
-            cv2.line(mine, a, b, 1, 2 * max(2, round(mine.shape[0] / 200)))
+            seam = np.round([sleeve.side.shoulder, sleeve.side.armpit]).astype(np.int32)
+            width = 2 * max(2, round(mine.shape[0] / 200))
+            cv2.polylines(mine, [seam], False, (1,), width)
     alpha: Alpha = garment.alpha * mine
     return alpha
 
 
 def _full_map(
     sheet: _Sheet, step: NDArray[np.float64], size: Size
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Source x and y (in the possibly shrunk garment image) and validity for each target pixel."""
+) -> tuple[tuple[slice, slice], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Where a sheet lies, and there the source x and y of each pixel and whether it has any.
+
+    ``step`` is the scale of the (possibly reduced) garment image that will be read.
+    """
+    corners = sheet.target[sheet.faces.ravel()]
+    low = np.clip(np.floor(corners.min(axis=0)) - 2, 0, np.array(size[::-1]) - 1).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)) + 3, low + 1, size[::-1]).astype(int)
+    full = Size(int(high[1] - low[1]), int(high[0] - low[0]))
     share = min(1.0, _MAP_SIDE / max(size))
-    small = Size(max(1, round(size.height * share)), max(1, round(size.width * share)))
-    stretch = np.array([small.width / size.width, small.height / size.height])
-    target = (sheet.target + 0.5) * stretch - 0.5
+    small = Size(max(1, round(full.height * share)), max(1, round(full.width * share)))
+    stretch = np.array([small.width / full.width, small.height / full.height])
+    target = (sheet.target - low + 0.5) * stretch - 0.5
     coarse = backward_map((sheet.source + 0.5) * step - 0.5, target, sheet.faces, small)
     valid = np.isfinite(coarse[..., 0]).astype(np.float32)
     coarse = np.nan_to_num(coarse, nan=-1.0)
-    if small != size:
-        coarse = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_LINEAR)
-        valid = cv2.resize(valid, size[::-1], interpolation=cv2.INTER_LINEAR)
+    if small != full:
+        coarse = cv2.resize(coarse, full[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
+        valid = cv2.resize(valid, full[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
     x, y = np.ascontiguousarray(coarse[..., 0]), np.ascontiguousarray(coarse[..., 1])
-    return x, y, (valid > 0.999).astype(np.float32)
+    box = (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0])))
+    return box, x, y, (valid > 0.999).astype(np.float32)
