@@ -125,11 +125,18 @@ class Layout:
     def path(self, root: Path, split: str, artifact: Artifact, item: str) -> Path:
         """The file of an artifact of one item. Raises ``ListError`` for an unsafe item name."""
         parts = item.split("/")
-        if len(parts) > 1 + self.nested or any(p in ("", ".", "..") or "\0" in p for p in parts):
+        if any(p in ("", ".", "..") or "\0" in p for p in parts) or len(parts) > 1 + self.nested:
             raise ListError(
                 f"not an item name: {item!r}",
                 code="bad_name",
                 hint="An item is named by a file name without folder and suffix.",
+            )
+        if self.nested and len(parts) == 1:
+            raise ListError(
+                f"not an item name of the layout {self.name}: {item!r}",
+                code="bad_name",
+                hint=f"Items are named <product>/<file>. Make the data set in another layout, "
+                f"then: vtonctl convert ROOT --to {self.name} DEST",
             )
         return self.existing_folder(root, split, artifact) / (item + self.place(artifact).suffix)
 

@@ -140,6 +140,12 @@ def test_names_that_lead_elsewhere(layout, item):
     assert caught.value.code == "bad_name"
 
 
+def test_item_without_product_has_no_place_in_mpv():
+    with pytest.raises(ListError, match="not an item name of the layout mpv") as caught:
+        find_layout("mpv").path(ROOT, "test", A.IMAGE, "portrait")
+    assert "vtonctl convert ROOT --to mpv DEST" in caught.value.hint
+
+
 def test_links_do_not_lead_out_of_the_root(tmp_path):
     layout, outside = find_layout("mpv"), tmp_path / "outside"
     outside.mkdir()
@@ -155,7 +161,7 @@ def test_links_do_not_lead_out_of_the_root(tmp_path):
 def test_bad_splits(split):
     for layout in LAYOUTS.values():
         with pytest.raises(ListError) as caught:
-            layout.path(ROOT, split, A.IMAGE, "a")
+            layout.folder(ROOT, split, A.IMAGE)
         assert caught.value.code == "bad_split"
 
 
