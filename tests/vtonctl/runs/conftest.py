@@ -13,7 +13,8 @@ import fake_stages
 import run_harness
 
 from pipelines import registry
-from vtonctl.runs.requests import PreprocessRequest, TryOnRequest
+from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
+from vtonctl.runs.tryon import run_tryon
 
 PERSONS, GARMENTS = 4, 2
 
@@ -54,7 +55,11 @@ def finished(finished_run, tmp_path, fakes):
         garments=tmp_path / "garments",
         size_hw=(32, 24),
     )
-    return TryOnRequest(root=data, out=tmp_path / "out", prepare=prepare, all_pairs=True)
+    request = TryOnRequest(root=data, out=tmp_path / "out", prepare=prepare, all_pairs=True)
+    # nothing is done again in the new place, but it is now the place of the photos
+    sink = run_harness.Sink()
+    assert set(run_harness.count(run_tryon(request, RunOptions(), sink))) == {"current"}
+    return request
 
 
 @pytest.fixture

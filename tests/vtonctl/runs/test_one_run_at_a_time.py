@@ -14,9 +14,9 @@ from vtonctl.runs.rundir import RunDir
 
 @pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_several_at_once(tmp_path, count):
-    make_photos(tmp_path / "persons", 2)
+    make_photos(tmp_path / "persons", 1)
     make_photos(tmp_path / "garments", 1, "g")
-    slow = {"FAKE_STAGE_S": "1.5"}
+    slow = {"FAKE_STAGE_S": "0.5"}
     runs = [start(tmp_path, "--jobs", "1", env=slow) for _ in range(count)]
     ended = {run.pid: finish(run) for run in runs}
     winners = [pid for pid, (code, _, _) in ended.items() if code == 0]
@@ -28,7 +28,7 @@ def test_several_at_once(tmp_path, count):
 
 
 def test_killed_holder_holds_nothing(tmp_path):
-    make_photos(tmp_path / "persons", 2)
+    make_photos(tmp_path / "persons", 1)
     make_photos(tmp_path / "garments", 1, "g")
     first = start(tmp_path, "--jobs", "1", env={"FAKE_STAGE_S": "30"})
     rundir = RunDir(tmp_path / "out")

@@ -61,12 +61,12 @@ def test_damaged_ledger(prepared, sink, damage):
     rundir = RunDir(prepared.root)
     damage(rundir.ledger)
     result = run_preprocess(prepared, OPTIONS, sink)
-    assert count(result) == {"current": 16}, "nothing is done again"
+    assert count(result) == {"current": 20}, "nothing is done again"
     assert any("restored" in note for note in sink.notes)
     if damage not in (empty, os.remove):
         assert list(rundir.state.glob("ledger.damaged-*")), "it is kept"
     sink.notes.clear()
-    assert count(run_preprocess(prepared, OPTIONS, sink)) == {"current": 16}
+    assert count(run_preprocess(prepared, OPTIONS, sink)) == {"current": 20}
     assert not sink.notes
 
 
