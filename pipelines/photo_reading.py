@@ -216,7 +216,7 @@ def _through_profile(picture: PillowImage.Image, profile: bytes) -> PillowImage.
 def _unidentified(path: Path) -> ItemError:
     with path.open("rb") as file:
         head = file.read(512)
-    found = describe_content(head)
+    found = _describe_content(head)
     if found.startswith("a HEIF"):
         hint = "Install the extra vtonctl[heif] or export it as JPEG."
     else:
@@ -229,7 +229,7 @@ def _unidentified(path: Path) -> ItemError:
     )
 
 
-def describe_content(head: bytes) -> str:
+def _describe_content(head: bytes) -> str:
     """What the first bytes of a file look like, in words."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for signature, name in _SIGNATURES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from pathlib import Path
 
 from pipelines.errors import InputError
@@ -11,11 +10,10 @@ from pipelines.errors import InputError
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "vtonctl.toml"})
 
 
-def photo_files(folder: Path, *, exclude: Collection[Path] = ()) -> list[Path]:
+def photo_files(folder: Path) -> list[Path]:
     """Every file below ``folder``, in a fixed order.
 
-    Hidden files and folders and what operating systems leave behind are skipped, and the folders
-    in ``exclude``. A link to a file counts as a file; links to folders are not followed, so the
+    Hidden files and folders and what operating systems leave behind are skipped. A link to a file counts as a file; links to folders are not followed, so the
     search never leaves the folder and never runs in circles. A file that is no photo is returned
     like any other: it is refused with a reason when it is read. Raises ``InputError``.
     """
@@ -23,13 +21,10 @@ def photo_files(folder: Path, *, exclude: Collection[Path] = ()) -> list[Path]:
         raise InputError(
             f"{folder}: there is no such folder.", code="no_folder", hint="Check the path."
         )
-    left_out = {path.resolve() for path in exclude}
     found: list[Path] = []
     for place, folders, names in os.walk(folder, onerror=_refuse):
         here = Path(place)
-        folders[:] = sorted(
-            name for name in folders if _wanted(name) and (here / name).resolve() not in left_out
-        )
+        folders[:] = filter(_wanted, folders)
         found += [here / name for name in names if _wanted(name)]
     return sorted(found, key=lambda path: os.fsencode(path.relative_to(folder)))
 
