@@ -13,9 +13,10 @@ _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "vton
 def photo_files(folder: Path) -> list[Path]:
     """Every file below ``folder``, in a fixed order.
 
-    Hidden files and folders and what operating systems leave behind are skipped. A link to a file counts as a file; links to folders are not followed, so the
-    search never leaves the folder and never runs in circles. A file that is no photo is returned
-    like any other: it is refused with a reason when it is read. Raises ``InputError``.
+    Hidden files and folders and what operating systems leave behind are skipped. A link to a file
+    counts as a file; links to folders are not followed, so the search never leaves the folder and
+    never runs in circles. A file that is no photo is returned like any other: it is refused with
+    a reason when it is read. Raises ``InputError``.
     """
     if not folder.is_dir():
         raise InputError(
