@@ -18,8 +18,7 @@ LONG_RATIO = 1.15
 """Sleeves at least this long in shoulder widths are meant to reach the wrist."""
 
 _SAMPLES = 160
-_EASE = 1.05
-_LENGTH = 1.0
+_EASE, _BAGGY = 1.05, 2.4
 _UPPER_SHARE = 0.515
 _ARM_LENGTH = 1.63
 
@@ -67,7 +66,7 @@ def arm_path(
     upper = arm.elbow - arm.joint
     first = float((start - arm.joint) @ upper) / max(float(upper @ upper), 1e-9)
     first = float(np.clip(first, -0.3, 0.6)) * _UPPER_SHARE
-    reach = _LENGTH * axis.length * scale / (_ARM_LENGTH * unit)
+    reach = axis.length * scale / (_ARM_LENGTH * unit)
     if axis.length * scale > LONG_RATIO * unit:
         reach = 1.0 - first
     t = np.linspace(-0.5, 1.5, _SAMPLES)
@@ -115,7 +114,7 @@ def _half_widths(
     """The sleeve's own half width, at least a little more than the arm's."""
     body = np.interp(share, [0.0, _UPPER_SHARE, 1.0], arm.arm_half_widths)
     own = scale * axis.half_width(t)
-    fitted = np.clip(own, _EASE * body, 2.4 * body)
+    fitted = np.clip(own, _EASE * body, _BAGGY * body)
     # at the armhole the sleeve is as wide as the trunk's map makes it
     half = own + np.clip((t - 0.05) / 0.3, 0, 1) * (fitted - own)
     smooth: NDArray[np.float64] = ndimage.gaussian_filter1d(half, 4.0, mode="nearest")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipelines.body import Body25
 from pipelines.errors import ItemError
 from pipelines.labels import LIP20
-from pipelines.types import Keypoints, Mask, ParseMap, Pose
+from pipelines.types import Keypoints, ParseMap, Pose
 
 Point = NDArray[np.float64]
 """``float64 [2]``, (x, y) in pixels of the person image."""
@@ -255,17 +255,14 @@ def _sample(parse: ParseMap, points: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 def _hem_level(parse: ParseMap, origin: Point, down: Point, unit: float) -> float | None:
     """Level where the worn top ends, over the middle of the trunk."""
-    worn: Mask = parse.mask(LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
     across = np.array([down[1], -down[0]])
     levels = np.arange(0.3 * unit, 3.5 * unit, max(0.5, unit / 60))
     offsets = np.linspace(-0.25, 0.25, 11) * unit
     points = origin + levels[:, None, None] * down + offsets[None, :, None] * across
     ids = _sample(parse, points)
-    share = worn_share = np.isin(ids, [LIP20.UPPER, LIP20.DRESS, LIP20.COAT]).mean(axis=1)
+    share = np.isin(ids, [LIP20.UPPER, LIP20.DRESS, LIP20.COAT]).mean(axis=1)
     inside = (ids != 255).mean(axis=1) > 0.5
-    if not worn.any() or not (worn_share > 0.3).any():
+    rows = np.flatnonzero(share > 0.4)
+    if not len(rows) or rows[-1] + 2 >= int(inside.sum()):
         return None
-    last = int(np.flatnonzero(share > 0.4)[-1]) if (share > 0.4).any() else 0
-    if last == 0 or last + 2 >= int(inside.sum()):
-        return None
-    return float(levels[last])
+    return float(levels[rows[-1]])

@@ -12,16 +12,20 @@ from scipy import ndimage
 
 from pipelines.errors import ItemError
 from pipelines.stage import GarmentInputs
+from pipelines.systems.geometric.cutout import (
+    carry_outward,
+    open_gaps,
+    soft_edge,
+    whole_piece,
+)
 from pipelines.systems.geometric.landmarks import (
     Landmarks,
-    Point,
     SidePoints,
-    Silhouette,
     find_landmarks,
-    silhouette,
     sleeve_masks,
 )
 from pipelines.systems.geometric.neckline import find_neckline
+from pipelines.systems.geometric.silhouette import Point, Silhouette, silhouette
 from pipelines.systems.geometric.sleeves import SleeveAxis, fit_sleeve
 from pipelines.types import Alpha, Image, Mask
 
@@ -91,13 +95,13 @@ def prepare_garment(inputs: GarmentInputs) -> PreparedGarment:
         for side, part in ((marks.left, left_mask), (marks.right, right_mask))
     )
     size = mask.shape
-    mask = _clean_mask(mask)
+    mask = whole_piece(mask)
     neckline = find_neckline(inputs.image, mask, marks)
     inner = neckline.inner
     ratio = max((s.length for s in (left, right) if s), default=0.0) / _shoulder_width(marks)
     return PreparedGarment(
-        image=_bleed(inputs.image, mask & ~inner),
-        alpha=_soft(mask & ~inner),
+        image=carry_outward(inputs.image, mask & ~inner),
+        alpha=soft_edge(mask & ~inner),
         inner_collar=inner,
         parts=_parts(shape, left_mask, right_mask, size),
         landmarks=marks,
@@ -130,81 +134,6 @@ def _sleeve(shape: Silhouette, side: SidePoints, mask: Mask) -> SleeveAxis | Non
     return fit_sleeve(points, side.shoulder, side.armpit, side.cuff_outer, side.cuff_inner)
 
 
-def open_gaps(image: Image, mask: Mask) -> Mask:
-    """The mask without the background that shows between sleeve and trunk.
-
-    Masks with all holes filled cover it. Opened are upright pieces of the background's own colour
-    beside the trunk; nothing is opened in a garment that is itself of that colour.
-    """
-    share = min(1.0, 400 / max(mask.shape))
-    if share < 1:
-        size = tuple(max(1, round(s * share)) for s in mask.shape[::-1])
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        rough = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-        gaps = (rough & ~open_gaps(small, rough)).astype(np.uint8)
-        return mask & (cv2.resize(gaps, mask.shape[::-1], interpolation=cv2.INTER_LINEAR) == 0)
-    ys, xs = np.nonzero(mask)
-    reach = max(2, round(0.02 * np.ptp(ys)))
-    near = cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
-    ring = image[near & ~mask].astype(np.float32)
-    inside = image[mask].astype(np.float32)
-    if len(ring) < 16:
-        return mask
-    colour = np.median(ring, axis=0)
-    plain = np.abs(ring - colour).max(axis=1)
-    if np.percentile(plain, 60) > 12 or np.abs(np.median(inside, axis=0) - colour).max() < 40:
-        return mask
-    same = mask & (np.abs(image.astype(np.float32) - colour).max(axis=2) < 5)
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(same.astype(np.uint8))
-    opened = mask.copy()
-    middle, width, top, tall = np.median(xs), np.ptp(xs), ys.min(), np.ptp(ys)
-    for i in range(1, count):
-        _, y, w, h, area = stats[i]
-        beside = abs(centres[i][0] - middle) > 0.15 * width and y > top + 0.15 * tall
-        if beside and area > 0.001 * len(ys) and h > 0.12 * tall and h > 1.5 * w:
-            opened[labels == i] = False
-    return opened
-
-
-def _clean_mask(mask: Mask) -> Mask:
-    """The mask's largest piece with pinholes filled."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    piece = labels == 1 + int(np.argmax(stats[1:count, cv2.CC_STAT_AREA]))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((~piece).astype(np.uint8))
-    tiny = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < 0.002 * piece.sum())
-    filled: Mask = piece | np.isin(labels, tiny)
-    return filled
-
-
-def _soft(mask: Mask) -> Alpha:
-    """Antialiased alpha of a mask, drawn in half a pixel to leave the background's fringe out."""
-    blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(0.7, mask.shape[0] / 900))
-    soft: Alpha = np.clip((blurred - 0.55) / 0.4, 0, 1).astype(np.float32)
-    return soft
-
-
-def _bleed(image: Image, mask: Mask) -> Image:
-    """The image with the colours just inside the outline carried outward."""
-    depth = max(1, round(mask.shape[0] / 400))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * depth + 1, 2 * depth + 1))
-    core = cv2.erode(mask.astype(np.uint8), kernel)
-    if not core.any():
-        return image
-    reach = cv2.dilate(mask.astype(np.uint8), np.ones((12 * depth + 1,) * 2, np.uint8))
-    ys, xs = np.nonzero(reach)
-    y0, y1, x0, x1 = ys.min(), ys.max() + 1, xs.min(), xs.max() + 1
-    inside = np.ascontiguousarray(core[y0:y1, x0:x1])
-    _, labels = cv2.distanceTransformWithLabels(
-        1 - inside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    part = image[y0:y1, x0:x1]
-    colours = np.zeros((int(labels.max()) + 1, 3), np.uint8)
-    colours[labels[inside > 0]] = part[inside > 0]
-    bled = image.copy()
-    bled[y0:y1, x0:x1] = np.where(inside[..., None] > 0, part, colours[labels])
-    return bled
-
-
 def _parts(shape: Silhouette, left: Mask, right: Mask, size: tuple[int, ...]) -> NDArray[np.uint8]:
     """Sleeve and trunk ids at the photo's size; pixels near a part take the nearest part's id."""
     small = np.where(shape.mask, int(Part.TORSO), 0).astype(np.uint8)
@@ -216,7 +145,8 @@ def _parts(shape: Silhouette, left: Mask, right: Mask, size: tuple[int, ...]) ->
     map_x = (xs / shape.step[0] + corner[0]).astype(np.float32)
     map_y = (ys / shape.step[1] + corner[1]).astype(np.float32)
     parts = cv2.remap(spread, map_x, map_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
-    return parts.astype(np.uint8)
+    ids: NDArray[np.uint8] = parts.astype(np.uint8)
+    return ids
 
 
 def _is_top(shape: Silhouette, marks: Landmarks) -> bool:

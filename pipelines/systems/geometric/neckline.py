@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.systems.geometric.landmarks import Landmarks, Point, Points
+from pipelines.systems.geometric.landmarks import Landmarks
+from pipelines.systems.geometric.silhouette import Point, Points
 from pipelines.types import Image, Mask
 
 _HALF = 60

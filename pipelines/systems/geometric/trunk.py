@@ -18,8 +18,15 @@ Points = NDArray[np.float64]
 CHEST = 1.0
 """Width of the body at the armpits, in shoulder distances."""
 
-_OWN, _SLIM, _WIDE = 0.5, 0.88, 1.2
+_OWN = 0.5
+"""Share of the garment's own width in the width it gets; the rest is the body's."""
+
+_SLIM, _WIDE = 0.88, 1.2
+"""Narrowest and widest garment, in widths of the body."""
+
 _LOW_ARMPIT = 1.4
+"""Lowest armhole, in distances from the shoulder line to the body's armpit."""
+
 _BEND = 0.004
 """Smoothing of the spline, in units of the square of the garment's width."""
 
