@@ -275,7 +275,7 @@ def _finish(canvas: _Canvas) -> Image:
     shadow = cv2.resize(shadow, (WIDTH * SCALE, HEIGHT * SCALE), interpolation=cv2.INTER_LINEAR)
     picture = canvas.colour * canvas.light[..., None]
     empty = canvas.cover == 0
-    picture[empty] = (1 - 0.10 * shadow[empty])[:, None]
+    picture[empty] = (1 - 0.02 * shadow[empty])[:, None]
     small = cv2.resize(picture.astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     return np.asarray(np.round(np.clip(small, 0, 1) * 255), np.uint8)
 
