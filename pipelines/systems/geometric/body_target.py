@@ -85,7 +85,8 @@ class BodyTarget:
 def body_target(pose: Pose, parse: ParseMap) -> BodyTarget:
     """Measure a body. ``parse`` holds LIP20 ids of the same image.
 
-    Raises ``ItemError`` (code ``uncertain_pose``) where neither shoulder was seen.
+    Raises ``ItemError`` (code ``uncertain_pose``) where no shoulder was seen, or
+    only one and neither neck nor nose.
     """
     right, left, unit = _shoulders(pose.body)
     back_view = bool(right[0] > left[0])
@@ -119,17 +120,17 @@ def _shoulders(body: Keypoints) -> tuple[Point, Point, float]:
     """Right and left shoulder joint and the frontal distance between them."""
     xy = body.xy.astype(np.float64)
     right, left = body.seen(Body25.RIGHT_SHOULDER), body.seen(Body25.LEFT_SHOULDER)
-    if not (right or left):
+    middles = [xy[j] for j in (Body25.NECK, Body25.NOSE) if body.seen(j)]
+    if not (right or left) or not (middles or (right and left)):
         raise ItemError(
-            "neither shoulder was found",
+            "the shoulders were not found",
             code="uncertain_pose",
             hint="Use a photo that shows the upper body.",
         )
     r, le = xy[Body25.RIGHT_SHOULDER], xy[Body25.LEFT_SHOULDER]
     if not (right and left):
         one = r if right else le
-        neck = xy[Body25.NECK] if body.seen(Body25.NECK) else one
-        mirrored = 2 * neck - one
+        mirrored = np.array([2 * middles[0][0] - one[0], one[1]])
         r, le = (one, mirrored) if right else (mirrored, one)
     unit = float(np.hypot(*(le - r)))
     hips = [xy[j] for j in (Body25.RIGHT_HIP, Body25.LEFT_HIP) if body.seen(j)]

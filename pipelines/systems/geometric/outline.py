@@ -42,6 +42,10 @@ def find_collar(mask: Mask, axis: float, half: float) -> Point:
     # a wide neckline rises all the way to the end of the shoulder
     peak = axis - line[int(line[:, 1].argmin()), 0]
     line = line[line[:, 0] >= axis - max(0.97 * half, min(peak + 0.15 * half, 1.3 * half))]
+    # past the end of a sleeveless shoulder the outline drops
+    drop = (np.gradient(line[:, 1]) > 1.5) & (axis - line[:, 0] > 0.55 * half)
+    if drop.any():
+        line = line[: max(3, int(drop.argmax()))]
     above = -off_chord(line, line[-1], line[0])
     corner = int(np.argmax(above[: max(2, int(0.95 * len(line)))]))
     beyond = line[corner:]

@@ -1,0 +1,123 @@
+"""Landmarks of drawn tops whose corners are known."""
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.systems.geometric.landmarks import find_landmarks, moved, sleeve_masks
+from pipelines.systems.geometric.silhouette import silhouette
+
+AXIS = 96
+"""Middle of the drawings, which are 192 wide and 256 high before scaling."""
+
+TEE = {
+    "collar": (76, 40), "shoulder": (58, 47), "cuff_outer": (24, 92), "cuff_inner": (42, 102),
+    "armpit": (56, 84), "hem": (54, 210),
+}  # fmt: skip
+LONG = {
+    "collar": (76, 40), "shoulder": (58, 47), "cuff_outer": (14, 204), "cuff_inner": (30, 208),
+    "armpit": (56, 88), "hem": (54, 190),
+}  # fmt: skip
+SLEEVELESS = {
+    "collar": (76, 40), "shoulder": (62, 44), "dip": (66, 66), "armpit": (54, 92), "hem": (52, 210)
+}  # fmt: skip
+DRESS = {**SLEEVELESS, "hem": (30, 250)}
+STRAPS = {
+    "collar": (74, 24), "shoulder": (71, 24), "dip": (66, 68), "armpit": (54, 88), "hem": (52, 210)
+}  # fmt: skip
+
+
+def draw(points: dict, factor: float = 4.0, neck_drop: float = 4) -> np.ndarray:
+    """A symmetric mask: right half as given, mirrored to the left; a shallow neckline."""
+    half = [np.array(p, float) for p in points.values()]
+    neck = np.array([AXIS, points["collar"][1] + neck_drop], float)
+    mirror = [np.array([2 * AXIS - p[0], p[1]]) for p in reversed(half)]
+    outline = np.array([neck, *half, *mirror])
+    mask = np.zeros((round(264 * factor), round(192 * factor)), np.uint8)
+    cv2.fillPoly(mask, [np.round(outline * factor).astype(np.int32)], 1)
+    return mask > 0
+
+
+def check(mask: np.ndarray, points: dict, names: dict, factor: float = 4.0) -> None:
+    """Every named landmark of both sides lies within its tolerance (drawing units)."""
+    marks = find_landmarks(silhouette(mask))
+    for name, tolerance in names.items():
+        x, y = points[name]
+        right = getattr(marks.right, name) / factor
+        left = getattr(marks.left, name) / factor
+        assert np.hypot(*(right - (x, y))) < tolerance, f"right {name}: {right}, not {(x, y)}"
+        assert np.hypot(*(left - (2 * AXIS - x, y))) < tolerance, f"left {name}: {left}"
+
+
+@pytest.mark.parametrize("factor", [1.0, 4.0])
+def test_tee(factor):
+    names = {"collar": 4, "armpit": 3, "hem": 4, "cuff_outer": 5, "cuff_inner": 7, "shoulder": 6}
+    check(draw(TEE, factor), TEE, names, factor)
+
+
+def test_long_sleeves():
+    names = {"collar": 4, "armpit": 9, "hem": 4, "cuff_outer": 5, "cuff_inner": 5, "shoulder": 7}
+    check(draw(LONG), LONG, names)
+
+
+@pytest.mark.parametrize("points", [SLEEVELESS, DRESS], ids=["top", "dress"])
+def test_sleeveless(points):
+    check(draw(points), points, {"collar": 4, "shoulder": 4, "armpit": 8, "hem": 6})
+    marks = find_landmarks(silhouette(draw(points)))
+    assert marks.left.cuff_outer is None
+    assert marks.right.cuff_inner is None
+
+
+def test_straps():
+    points = STRAPS
+    check(draw(points, neck_drop=44), points, {"collar": 4, "armpit": 12, "hem": 6})
+
+
+def test_a_sleeve_that_touches_the_hem_is_parted_by_the_gap_above():
+    mask = draw(LONG)
+    x, y = np.array([30, 186]) * 4
+    mask[y - 16 : y, x - 40 : x + 120] = True
+    check(mask, LONG, {"armpit": 9, "collar": 4})
+
+
+def test_axis_points():
+    marks = find_landmarks(silhouette(draw(TEE)))
+    np.testing.assert_allclose(marks.neck_top / 4, (AXIS, 44), atol=2)
+    np.testing.assert_allclose(marks.hem_centre / 4, (AXIS, 210), atol=2)
+
+
+def test_the_mirror_image_has_the_mirrored_landmarks():
+    mask = draw(TEE)
+    mask[400:440, 240:700] &= np.random.default_rng(1).random((40, 460)) > 0.01
+    mask[:, :330] = np.roll(mask, 8, axis=0)[:, :330]  # one side hangs lower
+    width = mask.shape[1]
+    marks = find_landmarks(silhouette(mask))
+    mirrored = find_landmarks(silhouette(mask[:, ::-1]))
+    expected = moved(marks.right, lambda p: (width - 1, 0) + p * (-1, 1))
+    for name, point in vars(expected).items():
+        found = getattr(mirrored.left, name)
+        np.testing.assert_allclose(found, point, atol=4, err_msg=name)
+
+
+def test_flanks_run_down_the_trunk():
+    marks = find_landmarks(silhouette(draw(TEE)))
+    flank = marks.right.flank / 4
+    np.testing.assert_allclose(flank[:, 0], np.interp(flank[:, 1], (84, 210), (56, 54)), atol=2.5)
+    assert (np.diff(flank[:, 1]) > 0).all()
+
+
+def test_sleeves_are_told_from_the_trunk():
+    shape = silhouette(draw(LONG))
+    left, right = sleeve_masks(shape, find_landmarks(shape))
+    inside = {"left": (2 * AXIS - 30, 150), "right": (30, 150)}
+    for name, sleeve in (("left", left), ("right", right)):
+        x, y = np.round(shape.from_photo(np.array(inside[name], float) * 4)).astype(int)
+        assert sleeve[y, x]
+        middle = np.round(shape.from_photo(np.array([AXIS, 120.0]) * 4)).astype(int)
+        assert not sleeve[middle[1], middle[0]]
+    assert not (left & right).any()
+
+
+def test_an_empty_mask_is_refused():
+    with pytest.raises(ValueError, match="empty"):
+        silhouette(np.zeros((64, 48), bool))
