@@ -33,8 +33,14 @@ MIRROR_33 = (
 WORKING_SIDE = 512
 """Longest side of the picture MediaPipe gets; its networks look at 256 pixels and fewer."""
 
-MIRRORED_PAD = 0.16
-"""Border around the mirrored picture, of its height: another cut for the second opinion."""
+OTHER_PAD = 0.16
+"""Border around the picture for a second look, of its height: another cut, another opinion."""
+
+AGREEING = 0.15
+"""Looks whose shoulders and hips lie within this many torso lengths agree."""
+
+ALONE = 1.0
+"""Spread of what only one look saw: most likely no person at all."""
 
 _LOCK = threading.RLock()
 
@@ -73,8 +79,7 @@ def find_landmarks(image: Image, model: str = "full", *, looks: int = 2) -> Land
     first = look(small, model)
     if first is None:
         return None
-    second = _mirrored_look(small, model) if looks > 1 else None
-    merged = first if second is None else _mean(first, second)
+    merged = first if looks == 1 else _agreed(small, first, model)
     return merged.moved(1 / scale, (0.5 / scale - 0.5, 0.5 / scale - 0.5))
 
 
@@ -99,14 +104,33 @@ def _shrunk(image: Image) -> tuple[Image, float]:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), scale
 
 
-def _mirrored_look(image: Image, model: str) -> Landmarks | None:
-    pad = round(MIRRORED_PAD * image.shape[0])
-    padded = cv2.copyMakeBorder(image[:, ::-1], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+def _agreed(image: Image, first: Landmarks, model: str) -> Landmarks:
+    """The mean of two looks that agree; a third one decides where two do not."""
+    second = _padded_look(image, model, mirrored=True)
+    merged = _mean(first, second) if second else None
+    if merged is not None and merged.spread < AGREEING:
+        return merged
+    third = _padded_look(image, model, mirrored=False)
+    pairs = [merged] if merged else []
+    if third is not None:
+        pairs += [_mean(one, third) for one in (first, second) if one]
+    if not pairs:
+        return Landmarks(first.xyz, first.visibility, first.presence, ALONE)
+    return min(pairs, key=lambda pair: pair.spread)
+
+
+def _padded_look(image: Image, model: str, *, mirrored: bool) -> Landmarks | None:
+    pad = round(OTHER_PAD * image.shape[0])
+    turned = image[:, ::-1] if mirrored else image
+    padded = cv2.copyMakeBorder(turned, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     found = look(np.asarray(padded, np.uint8), model)
     if found is None:
         return None
+    xyz = found.xyz - np.array((pad, pad, 0), np.float32)
+    if not mirrored:
+        return Landmarks(xyz, found.visibility, found.presence)
     index = list(MIRROR_33)
-    xyz = found.xyz[index] - np.array((pad, pad, 0), np.float32)
+    xyz = xyz[index]
     xyz[:, 0] = image.shape[1] - 1 - xyz[:, 0]
     return Landmarks(xyz, found.visibility[index], found.presence[index])
 

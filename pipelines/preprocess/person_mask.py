@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipelines.body import Body25
 from pipelines.errors import ItemError
 from pipelines.preprocess.guided_filter import guided_filter
 from pipelines.preprocess.native_logs import silenced
@@ -72,9 +73,10 @@ def _surroundings(image: Image, pose: Pose) -> tuple[int, int, int, int]:
     low, high = joints.min(0), joints.max(0)
     margin = AROUND_PERSON * float((high - low).max())
     left, top = np.clip(np.floor(low - margin), 0, (width - 1, height - 1)).astype(int)
-    right, bottom = np.clip(np.ceil(high + margin), (left + 1, top + 1), (width, height)).astype(
-        int
-    )
+    if not (pose.body.seen(Body25.LEFT_ANKLE) or pose.body.seen(Body25.RIGHT_ANKLE)):
+        high[1] = height  # the photo ends at hips or thighs, of which no joint tells
+    right, bottom = np.ceil(high + margin).astype(int)
+    right, bottom = np.clip((right, bottom), (left + 1, top + 1), (width, height))
     return int(left), int(top), int(right), int(bottom)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from pipelines.preprocess.landmarks import WORKING_SIDE, Landmarks, find_landmarks
+from pipelines.preprocess.landmarks import AGREEING, WORKING_SIDE, Landmarks, find_landmarks
 from pipelines.types import Array, Image
 
 SMALL_PERSON = 0.5
@@ -32,16 +32,30 @@ def search(image: Image, model: str = "full", *, careful: bool = True) -> Landma
         found = find_landmarks(image, model, looks=1)
         if found is not None:
             return found
-    found = next((f for f in _attempts(image, model) if f is not None), None)
+    found = _first_agreed(_attempts(image, model)) or _first_agreed(_looks_at_parts(image, model))
     if found is None or not careful:
         return found
     return _closer(image, found, model) or found
+
+
+def _first_agreed(attempts: Iterator[Landmarks | None]) -> Landmarks | None:
+    """The first person on whom two looks agree, else the one they disagree on least."""
+    best: Landmarks | None = None
+    for found in attempts:
+        if found is not None and (best is None or found.spread < best.spread):
+            best = found
+        if best is not None and best.spread < AGREEING:
+            break
+    return best
 
 
 def _attempts(image: Image, model: str) -> Iterator[Landmarks | None]:
     yield find_landmarks(image, model)
     yield _padded(image, model)
     yield find_landmarks(_equalised(image), model)
+
+
+def _looks_at_parts(image: Image, model: str) -> Iterator[Landmarks | None]:
     for left, top, right, bottom in _parts(image):
         found = find_landmarks(image[top:bottom, left:right], model)
         yield found and found.moved(1.0, (left, top))

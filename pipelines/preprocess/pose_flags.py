@@ -13,6 +13,9 @@ DOUBTFUL_CERTAINTY = 0.6
 DOUBTFUL_SPREAD = 0.12
 """Two looks at the photo put shoulders and hips this far apart, in torso lengths."""
 
+DISAGREEMENT = 0.2
+"""Spread that halves the certainty."""
+
 SIDE_WIDTH = 0.36
 """Shoulders narrower than this in the picture, in torso lengths; about 0.65 seen from the front."""
 
@@ -23,7 +26,7 @@ NEAR_ELBOW = 0.35
 def certainty(landmarks: Landmarks) -> float:
     """0..1: how sure the model is of shoulders and face, and how little two looks disagree."""
     upper = landmarks.presence[[11, 12]].mean() * 0.7 + landmarks.presence[[0, 7, 8]].mean() * 0.3
-    agreement = 1.0 / (1.0 + (landmarks.spread / 0.3) ** 2)
+    agreement = 1.0 / (1.0 + (landmarks.spread / DISAGREEMENT) ** 2)
     return float(np.clip(upper * agreement, 0, 1))
 
 
