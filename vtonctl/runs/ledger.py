@@ -8,6 +8,7 @@ Each row is also appended to a journal of JSON lines, from which a damaged ledge
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,12 +31,12 @@ CREATE TABLE rows (
 """
 _FILES = """
 CREATE TABLE files (
-    path TEXT PRIMARY KEY, sha256 TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL
+    path BLOB PRIMARY KEY, sha256 TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL
 ) WITHOUT ROWID
 """
 _SOURCES = """
 CREATE TABLE sources (
-    scope TEXT NOT NULL, subject TEXT NOT NULL, item TEXT NOT NULL, path TEXT NOT NULL,
+    scope TEXT NOT NULL, subject TEXT NOT NULL, item TEXT NOT NULL, path BLOB NOT NULL,
     PRIMARY KEY (scope, subject, item)
 ) WITHOUT ROWID
 """
@@ -72,7 +73,7 @@ class Row:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Row:
@@ -133,11 +134,11 @@ class Ledger:
     def files(self) -> list[tuple[str, FileState]]:
         """Remembered hashes of files that we did not make, by path."""
         found = self._db.execute("SELECT path, sha256, size, mtime_ns FROM files")
-        return [(path, FileState(sha, size, mtime)) for path, sha, size, mtime in found]
+        return [(os.fsdecode(path), FileState(*state)) for path, *state in found]
 
     def remember(self, files: Mapping[str, FileState]) -> None:
         """Store hashes of files that we did not make."""
-        values = [(path, s.sha256, s.size, s.mtime_ns) for path, s in files.items()]
+        values = [(os.fsencode(p), s.sha256, s.size, s.mtime_ns) for p, s in files.items()]
         if values:
             with self._writing() as db:
                 db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", values)
@@ -145,11 +146,12 @@ class Ledger:
     def sources(self, scope: str, subject: str) -> dict[str, Path]:
         """The photo of each item that was made from one."""
         query = "SELECT item, path FROM sources WHERE scope = ? AND subject = ?"
-        return {item: Path(path) for item, path in self._db.execute(query, (scope, subject))}
+        found = self._db.execute(query, (scope, subject))
+        return {item: Path(os.fsdecode(path)) for item, path in found}
 
     def set_sources(self, scope: str, subject: str, sources: Mapping[str, Path]) -> None:
         """Store which photo each item is made from."""
-        values = [(scope, subject, item, str(path)) for item, path in sources.items()]
+        values = [(scope, subject, item, os.fsencode(path)) for item, path in sources.items()]
         if values:
             with self._writing() as db:
                 db.executemany("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?)", values)

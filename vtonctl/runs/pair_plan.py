@@ -114,8 +114,17 @@ class PairPlanner:
             save_stages=self.request.save_stages,
             native=native,
             group=f"{tile}/{person}",
+            flags=self._flags(person, garment),
         )
         return Planned(name, STAGE, "to_do", row), task
+
+    def _flags(self, person: str, garment: str) -> tuple[str, ...]:
+        """Doubts that the stages had about what the system takes."""
+        taken = {artifact.value for artifact in self.spec.info.inputs}
+        items = (self._item(Subject.PERSON, person), self._item(Subject.GARMENT, garment))
+        rows = (entry.row for item in items for entry in item.planned if entry.row)
+        found = (flag for row in rows if taken & row.outputs.keys() for flag in row.flags)
+        return tuple(dict.fromkeys(found))
 
     def _params(self, native: NativeSource | None, seed: int) -> dict[str, Any]:
         lossy = self.request.image_format != "png"

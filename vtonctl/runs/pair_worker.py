@@ -64,7 +64,7 @@ def run_pair(task: PairTask, system: TryOnSystem) -> Outcome:
         fingerprint=task.fingerprint,
         inputs=task.inputs,
         outputs=outputs,
-        flags=tuple(flag.value for flag in result.flags),
+        flags=tuple(dict.fromkeys((*task.flags, *(flag.value for flag in result.flags)))),
         score=float(result.score),
         seconds=time.perf_counter() - started,
         record={

@@ -29,16 +29,16 @@ def write_root_lists(session: Session, data: DataRoot) -> None:
             row = rows.get((stage, item))
             if row and row.status == "done":
                 sources.append(_source_line(item, subject, path, row))
-                frames.append({"item": item, "subject": subject.value, **row.record})
+                frame = row.record.get("frame", {})
+                frames.append({"item": item, "subject": subject.value, **frame})
     write_lines(frames_path(data.root), frames)
     write_lines(sources_path(data.root), sources)
 
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """Write a file of JSON lines atomically; left alone if nothing changed or there are none."""
-    data = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode(
-        "utf-8", "surrogateescape"
-    )
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    data = text.encode("utf-8", "backslashreplace")  # file names need not be Unicode; JSON must
     with suppress(OSError):
         if path.read_bytes() == data:
             return
@@ -49,7 +49,7 @@ def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
 def read_frame(row: Row | None) -> Frame | None:
     """The frame that a framing stage recorded, if it did."""
     try:
-        record = row.record if row else {}
+        record = row.record["frame"] if row else {}
         left, top, right, bottom = record["box"]
         return Frame(
             Size(*record["source_size"]), (left, top, right, bottom), Size(*record["size"])

@@ -96,6 +96,8 @@ class PairTask:
     save_stages: bool = False
     native: NativeSource | None = None
     group: str = ""
+    flags: tuple[str, ...] = ()
+    """Doubts about the person and the garment, which the result inherits."""
 
     @property
     def specs(self) -> tuple[StageSpec, ...]:

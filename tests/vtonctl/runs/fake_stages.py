@@ -62,12 +62,12 @@ class Frame(Stage):
         height, width = self.params["size"]
         rows = np.linspace(0, photo.shape[0] - 1, height).astype(int)
         columns = np.linspace(0, photo.shape[1] - 1, width).astype(int)
-        record = {
+        frame = {
             "source_size": list(photo.shape[:2]),
             "box": [0.0, 0.0, float(photo.shape[1]), float(photo.shape[0])],
             "size": [height, width],
         }
-        return Outputs({self.output: photo[rows][:, columns].copy()}, record=record)
+        return Outputs({self.output: photo[rows][:, columns].copy()}, record={"frame": frame})
 
 
 class GarmentFrame(Frame):
