@@ -160,12 +160,19 @@ def work_root(out: Path) -> Path:
 
 
 def write_report(request: TryOnRequest) -> Path | None:
-    """Write ``report.html`` beside the results; None if there is no result yet."""
-    from vtonctl.runs.rundir import RunDir
-    from vtonctl.show.report import DataPlace, write_tryon_report
+    """Write ``report.html`` beside the results, unless it shows them already.
 
-    if not RunDir(request.out).results.is_file():
+    None if there is no result yet.
+    """
+    from vtonctl.runs.rundir import RunDir
+    from vtonctl.show.report import REPORT_NAME, DataPlace, write_tryon_report
+
+    results, page = RunDir(request.out).results, request.out / REPORT_NAME
+    if not results.is_file():
         return None
+    # the list is left alone by a run that changes nothing
+    if page.is_file() and page.stat().st_mtime_ns > results.stat().st_mtime_ns:
+        return page
     place = DataPlace(request.root, request.layout, request.split, request.native)
     return write_tryon_report(request.out, place)[0]
 

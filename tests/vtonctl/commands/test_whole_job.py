@@ -66,10 +66,12 @@ def test_the_report_is_there_and_names_all_three(job, first):
 
 def test_the_same_command_again_makes_nothing_anew(job, first):
     picture = job[0] / "out" / "eileen__stripes_png.png"
-    before = picture.stat().st_mtime_ns
+    page = job[0] / "out" / "report.html"
+    before = picture.stat().st_mtime_ns, page.stat().st_mtime_ns
     again = RunDocument.model_validate_json(vtonctl(*job[1], "--json", code=3))
     assert again.counts.get("done", 0) == 0
-    assert picture.stat().st_mtime_ns == before
+    assert (picture.stat().st_mtime_ns, page.stat().st_mtime_ns) == before
+    assert again.report == first.report
 
 
 def test_status_tells_the_same(job, first):
