@@ -211,8 +211,13 @@ def _openings(mask: Mask, scene: Scene) -> Mask:
     ):
         if part.sum() < 0.003 * mask.sum():
             continue
+        touches = bool((grow(part, 1) & ~mask[box]).any())
+        if touches and typical > 1.5 * scene.levels[3]:
+            found[box] |= part
+            continue
         y, x = (axis.mean() + edge.start for axis, edge in zip(np.nonzero(part), box, strict=True))
-        aside = abs(x - middle) > 0.2 * breadth or y - top < 0.15 * length
+        upright = np.ptp(np.nonzero(part)[0]) > 1.8 * np.ptp(np.nonzero(part)[1])
+        aside = (upright and abs(x - middle) > 0.2 * breadth) or y - top < 0.15 * length
         rim = grow(part, 4) & ~grow(part, 1) & mask[box]
         lab = scene.calm[box]
         beyond = lab[~mask[box]] if (~mask[box]).sum() > 20 else scene.calm[~mask]

@@ -31,6 +31,7 @@ UNCERTAIN_BELOW = 0.5
 _SMALLEST_PHOTO = 32
 _SMALLEST_SHARE = 0.01  # of the photo: less is a speck, not a garment
 _LARGEST_SHARE = 0.97
+_ABSURD = 0.3  # plausibility of what is found where no garment lies
 _WORKING = 1024  # longer side at which a cluttered photo is looked at
 
 
@@ -103,7 +104,7 @@ def _find(image: Image) -> tuple[Mask, float]:
     size = (round(width * scale), round(height * scale))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
     guess = clutter_mask(np.asarray(small))
-    if guess is None:
+    if guess is None or guess.score < _ABSURD:
         return np.zeros((height, width), bool), 0.0
     level = cv2.resize(guess.mask.astype(np.float32), (width, height))
     if scale < 1:

@@ -148,7 +148,7 @@ def _soft_shadow(away: Difference, closed: Mask, scale: float) -> Mask:
         inner = grow(part, 2) & closed[box] & ~shadow[box]
         if inner.any() and float((step[box][inner] >= 14).mean()) > 0.7:
             kept[box] |= part
-    return kept if kept.sum() < 0.4 * closed.sum() else np.zeros_like(kept)
+    return kept if kept.sum() < 0.6 * closed.sum() else np.zeros_like(kept)
 
 
 def _openings(away: Difference, free: Mask, closed: Mask, noise: float, scale: float) -> Mask:
