@@ -38,7 +38,6 @@ UNCERTAIN_BELOW = 0.35
 
 _STRENGTH = 6.0
 _COLOUR_RANGE = 6.0
-_BACKGROUND_GAIN = 1.5
 _SHOE_LIKELIHOOD = 2e-3
 _LIMBS = (R.LEFT_ARM, R.RIGHT_ARM, R.LEFT_LEG, R.RIGHT_LEG)
 _TO_LIP = {
@@ -135,9 +134,6 @@ def _colour_scores(likely: dict[int, Floats]) -> Floats:
             made[region] = np.log(_SHOE_LIKELIHOOD)
         else:
             made[region] = likely[R.FACE if region in SKIN else region]
-    # a white sleeve before a white wall: colours move the mask's outline, they do not redraw it
-    person = made[1:].max(0)
-    made[R.BACKGROUND] = np.minimum(made[R.BACKGROUND], person + _BACKGROUND_GAIN)
     limited: Floats = np.maximum(made, made.max(0) - _COLOUR_RANGE)
     return limited
 

@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from pipelines.preprocess.body_regions import Floats
 from pipelines.preprocess.region_solver import GuidedFilter
-from pipelines.types import Array, Image
+from pipelines.types import Array, Image, Mask
 
 _SPECK_SHARE = 0.0012
 _SURE = 0.97
 _NOTCH = 128
-# OpenCV takes a list of pixels as a picture, whose sides have a limit
+_GAP = 0.7
+_FRINGE = 400
 _COLUMNS = 4096
 
 
@@ -67,31 +68,44 @@ def full_size_regions(image: Image, beliefs: Floats, smooth: GuidedFilter) -> ND
     ys, xs = np.nonzero(band)
     if len(ys) == 0:
         return regions
-    rows, columns = -(-len(xs) // _COLUMNS), _COLUMNS
-    place = (np.resize(xs, (rows, columns)) + 0.5, np.resize(ys, (rows, columns)) + 0.5)
+    place = (_as_picture(xs) + 0.5, _as_picture(ys) + 0.5)
     colours = np.ones((len(xs), 4), np.float32)
     colours[:, :3] = image[band].astype(np.float32) / 255
-    best = np.full(len(xs), -np.inf, np.float32)
-    winner = np.zeros(len(xs), np.uint8)
-    inner = best.copy()
-    second = winner.copy()
+    values = {}
     for region in np.unique(small):
         planes = np.stack(smooth.coefficients(beliefs[region]), -1)
         found = _sampled(planes, place, (height, width)).reshape(-1, 4)[: len(xs)]
-        value = np.einsum("nc,nc->n", found, colours)
-        better = value > best
-        best[better], winner[better] = value[better], region
-        if region > 0:
-            better = value > inner
-            inner[better], second[better] = value[better], region
-    regions[band] = winner
-    # stripes as light as the wall behind them tooth the silhouette: close what is narrow
-    side = 2 * (height // _NOTCH) + 1
-    behind = (regions == 0).astype(np.uint8)
-    opened = cv2.morphologyEx(behind, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    notch = (behind > opened)[band]
-    regions[band] = np.where(notch & (second > 0), second, winner)
-    return regions
+        values[int(region)] = np.einsum("nc,nc->n", found, colours)
+    behind = values.pop(0, np.full(len(xs), -np.inf))
+    if not values:
+        return regions
+    names = np.array(list(values), np.uint8)
+    stack = np.stack(list(values.values()))
+    person = names[stack.argmax(0)]
+    regions[band] = np.where(behind > stack.max(0), 0, person)
+    # stripes as light as the wall behind them tooth the silhouette: close what is narrow there,
+    # unless it was background at working size, as the gap between arm and body is
+    coarse = _sampled(beliefs[0], place, (height, width)).ravel()[: len(xs)]
+    notch = _narrow(regions == 0)[band] & (coarse < _GAP)
+    regions[band] = np.where(notch, person, regions[band])
+    # single pixels of mixed colours; the median of an odd number of ids is one of them
+    side = 2 * (height // _FRINGE) + 1
+    return np.asarray(cv2.medianBlur(regions, side), np.uint8) if side > 1 else regions
+
+
+def _narrow(area: Mask) -> Mask:
+    """The parts of an area that are too narrow for a square of 1/64 of the photo's height."""
+    side = 2 * (area.shape[0] // _NOTCH) + 1
+    opened = cv2.morphologyEx(
+        area.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8)
+    )
+    made: Mask = area & (opened == 0)
+    return made
+
+
+def _as_picture(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A list as rows and columns, filled up: OpenCV takes no list, and limits both sides."""
+    return np.resize(values, (-(-len(values) // _COLUMNS), _COLUMNS))
 
 
 def _sampled(planes: Floats, place: tuple[Array, Array], size: tuple[int, int]) -> Floats:

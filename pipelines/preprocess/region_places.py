@@ -42,7 +42,7 @@ class Scene:
         self.legs = {region: self.body.leg(root) for region, _, root in LEGS}
         self.head_x, self.head_y = self.body.head_coordinates()
         self.torso_x, self.torso_y = self.body.torso_coordinates()
-        self.face_rho: Floats = np.hypot(self.head_x / 0.76, (self.head_y - 0.14) / 0.86)
+        self.face_rho: Floats = np.hypot(self.head_x / 0.84, (self.head_y - 0.14) / 0.93)
         self.arm_across = np.minimum.reduce([arm.across for arm in self.arms.values()])
         self.leg_across = np.minimum.reduce([leg.across for leg in self.legs.values()])
 
@@ -107,8 +107,7 @@ def place_costs(s: Scene) -> Floats:
     """Cost ``float32 [K, H, W]`` of each region at each place, in nats."""
     cost = np.zeros((len(Region), *s.alpha.shape), np.float32)
     person = np.clip(s.alpha, 0.004, 0.996)
-    # the outline is decided by the mask, its exact place by colours
-    cost[R.BACKGROUND] = -np.log(1 - person) + ramp(s.alpha, 0.6, 0.95, 4)
+    cost[R.BACKGROUND] = -np.log(1 - person)
     cost[1:] = -np.log(person)
     _head_costs(s, cost)
     _clothes_costs(s, cost)
@@ -124,7 +123,7 @@ def _head_costs(s: Scene, cost: Floats) -> None:
         cost[region] += core
     cost[R.HAIR] += ramp(down, 0.9, 5.0, 6) + ramp(across, 1.2, 2.8, 8)
     cost[R.HAIR] += ramp(s.torso_y, 0.02, 0.12, 1) * ramp(-across, -0.9, -0.4, 2.0)
-    cost[R.NECK] += ramp(-down, -0.9, -0.3, 8) + ramp(across, 0.7, 2.0, 6)
+    cost[R.NECK] += ramp(-down, -1.1, -0.7, 8) + ramp(across, 0.7, 2.0, 6)
     cost[R.NECK] += ramp(s.torso_y, 0.1, 0.5, 4) + ramp(np.abs(s.torso_x), 0.3, 0.6, 6)
 
 
