@@ -173,7 +173,9 @@ def _checked(photo: Image) -> Size:
 
 def _same_shape(source: Size, size: Size) -> bool:
     """Whether the source has the stored height-to-width ratio, to a pixel."""
-    return abs(source.width * size.height / size.width - source.height) <= 1
+    aspect = size.width / size.height
+    apart = (source.width / aspect - source.height, source.height * aspect - source.width)
+    return min(abs(v) for v in apart) <= 1
 
 
 def _scale(frame: Frame) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ from pipelines.preprocess.pose_image import draw_pose
 from pipelines.stage import Outputs
 from pipelines.types import Image, Pose, Size
 
-MIN_CERTAINTY = 0.35
+MIN_CERTAINTY = 0.55
 """Below this a person is refused."""
 
 MIN_SIDE = 32

@@ -9,7 +9,7 @@ from pipelines.preprocess.body_joints import seen_from_behind, torso_length
 from pipelines.preprocess.landmarks import Landmarks
 from pipelines.types import Array, Size
 
-DOUBTFUL_CERTAINTY = 0.6
+DOUBTFUL_CERTAINTY = 0.8
 DOUBTFUL_SPREAD = 0.12
 """Two looks at the photo put shoulders and hips this far apart, in torso lengths."""
 
