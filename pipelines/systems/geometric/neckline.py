@@ -24,7 +24,7 @@ _HALF = 60
 _ABOVE, _BELOW, _BESIDE = 1.0, 3.4, 1.25
 """Reach of the patch around the middle of the collar points, in half neck widths."""
 
-_DEPTHS = np.concatenate([np.arange(0.16, 1.2, 0.04), np.arange(1.2, 3.0, 0.07)])
+_DEPTHS = np.concatenate([np.arange(0.24, 1.2, 0.04), np.arange(1.2, 3.0, 0.07)])
 _SHAPES = (1.0, 1.25, 1.6, 2.0, 2.6, 3.6)
 _NARROW = (1.0, 0.9)
 _BACK_BAND = (0.42, 0.58)
@@ -117,7 +117,7 @@ def _search(
     score = np.where((held[0].mean(axis=1) > 0.9) & (held[1][:, core].mean(axis=1) > 0.9), score, 0)
     noise = float(np.median(np.abs(along)))
     # the lower seam of the back collar is often the stronger line, but never that deep
-    weighted = score * np.interp(curves[:, 0], (*_BACK_BAND, 1.3, 2.8), (0.3, 1.0, 1.0, 0.5))
+    weighted = score * np.interp(curves[:, 0], (*_BACK_BAND, 1.3, 2.8), (0.3, 1.0, 1.0, 0.75))
     weighted[curves[:, 0] > np.interp(curves[:, 1], (1.7, 2.6, 3.6), (3.0, 1.8, 1.1))] = 0
     weighted[(score < max(_LEAST_CHANGE, noise)) | (curves[:, 0] > deepest)] = 0
     best = int(np.argmax(weighted))
