@@ -7,10 +7,12 @@ from typing import Any
 
 from pipelines.body import Body25
 from pipelines.errors import ItemError
+from pipelines.flags import Flag
 from pipelines.layout import Artifact
 from pipelines.preprocess.body_joints import to_body25
 from pipelines.preprocess.hands import find_hands
 from pipelines.preprocess.landmarks import Landmarks
+from pipelines.preprocess.people import several_people
 from pipelines.preprocess.person_search import search
 from pipelines.preprocess.pose_correction import correct
 from pipelines.preprocess.pose_flags import certainty, flags
@@ -48,7 +50,10 @@ class PoseStage:
             return error
         size = Size(*image.shape[:2])
         values = {Artifact.POSE: pose, Artifact.POSE_IMAGE: draw_pose(pose, size)}
-        return Outputs(values, flags(landmarks, size), certainty(landmarks))
+        doubts = flags(landmarks, size)
+        if several_people(image, pose.body):
+            doubts = (*doubts, Flag.SEVERAL_PEOPLE)
+        return Outputs(values, doubts, certainty(landmarks))
 
 
 def find_pose(image: Image, model: str = "full") -> Pose:

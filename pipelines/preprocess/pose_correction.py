@@ -64,14 +64,17 @@ def features(landmarks: Landmarks, *, mirrored: bool) -> Array:
         np.ones(1), points[list(_PLACES)].ravel(), depth[list(_DEPTHS)], visible[list(_VISIBLE)],
         present[list(_PRESENT)], forearm * (1 - visible[16]), forearm * (1 - visible[20]),
     )  # fmt: skip
-    return np.concatenate(parts).astype(np.float32)
+    joined: Array = np.concatenate(parts).astype(np.float32)
+    return joined
 
 
 def to_body(xyz: Array, points: Array, *, mirrored: bool) -> Array:
     """Image points ``[N, 2]`` in the body frame of the landmarks ``xyz``."""
     neck, axes = _frame(xyz)
     placed: Array = (points - neck) @ axes.T / torso_length(xyz)
-    return placed * np.array((-1, 1), np.float32) if mirrored else placed
+    if mirrored:
+        placed[:, 0] *= -1
+    return placed
 
 
 def _to_image(xyz: Array, offsets: Array, *, mirrored: bool) -> Array:
