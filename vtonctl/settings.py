@@ -37,7 +37,7 @@ class Settings(BaseModel):
     split: str = Field("test", description="part of the data set")
     size: tuple[int, int] = Field((1024, 768), description="stored HEIGHTxWIDTH")
     parser: str = Field("geometric", description="who finds body parts")
-    pose_model: Literal["full", "heavy", "lite"] = Field("full", description="pose model")
+    pose_model: str = Field("full", description="full, heavy, lite or the path of a .task file")
     agnostic: Literal["v3.2", "viton-hd"] = Field("v3.2", description="form of agnostic maps")
     system: str = Field("auto", description="try-on system")
     format: Literal["png", "jpg", "webp"] = Field("png", description="format of results")
@@ -53,6 +53,16 @@ class Settings(BaseModel):
         if match is None:
             raise ValueError("wanted HEIGHTxWIDTH, for example 1024x768")
         return int(match[1]), int(match[2])
+
+    @field_validator("pose_model")
+    @classmethod
+    def _check_pose_model(cls, value: str) -> str:
+        """Make the path of a model absolute: workers have a folder of their own."""
+        if value in ("full", "heavy", "lite"):
+            return value
+        if not value.endswith(".task") or not Path(value).is_file():
+            raise ValueError("wanted full, heavy, lite or an existing .task file")
+        return str(Path(value).resolve())
 
     @field_validator("size")
     @classmethod

@@ -32,6 +32,13 @@ def test_flag_wins_over_environment_over_file(tmp_path):
     assert found.origins["device"] == "default"
 
 
+def test_a_pose_model_may_be_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.task").write_bytes(b"model")
+    found = resolve(None, {"pose_model": "own.task"}, {})
+    assert found.settings.pose_model == str(tmp_path / "own.task")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -42,6 +49,8 @@ def test_flag_wins_over_environment_over_file(tmp_path):
         ('size = "1024x99999"', "64..8192"),
         ('format = "gif"', "format"),
         ("quality = 101", "quality"),
+        ('pose_model = "huge"', "pose_model"),
+        ('pose_model = "missing.task"', "existing .task file"),
         ("\xff = 1", "cannot be read as TOML"),
     ],
 )

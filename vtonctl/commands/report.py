@@ -87,7 +87,7 @@ def recorded(place: DataPlace) -> list[ItemOutcome]:
     """What the ledger of a data-set root says of its items."""
     from vtonctl.runs.dataroot import DataRoot
     from vtonctl.runs.ledger import read_ledger
-    from vtonctl.runs.recorder import recorded_outcome
+    from vtonctl.runs.result import ItemOutcome
     from vtonctl.runs.rundir import RunDir
 
     ledger = read_ledger(RunDir(place.root))
@@ -95,4 +95,17 @@ def recorded(place: DataPlace) -> list[ItemOutcome]:
         rows = ledger.rows(DataRoot(place.root, place.split, place.layout).scope)
     finally:
         ledger.close()
-    return [recorded_outcome(row, row.status) for row in rows.values() if row.status != "planned"]
+    return [
+        ItemOutcome(
+            item=row.item,
+            stage=row.stage,
+            status=row.status,
+            code=row.code,
+            message=row.message,
+            hint=row.hint,
+            flags=row.flags,
+            score=row.score,
+        )
+        for row in rows.values()
+        if row.status != "planned"
+    ]

@@ -233,11 +233,11 @@
     ArrowUp: () => stepPerson(-1), ArrowDown: () => stepPerson(1),
     z: () => stage.classList.toggle("zoomed"),
   };
-  box.addEventListener("keydown", (event) => {
-    const action = keys[event.key];
+  /* on the document: a click on a picture takes the focus out of the dialog */
+  document.addEventListener("keydown", (event) => {
+    const action = box.open && !event.ctrlKey && !event.metaKey && keys[event.key];
     if (!action) return;
     event.preventDefault();
-    event.stopPropagation();
     action();
   });
   box.addEventListener("close", () => {

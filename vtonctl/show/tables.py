@@ -145,19 +145,22 @@ def _sentence(document: RunDocument) -> Text:
     took = duration(document.seconds)
     if not made and not document.failures:
         return Text(f"nothing to do: {current} up to date ({took})", "green")
-    failed = len(document.failures)
-    style = "green" if not failed else "yellow"
-    return Text(f"{made} made, {current} up to date, {failed} failed in {took}", style)
+    wrong = Counter(f.status == "blocked" for f in document.failures)
+    words = f"{made} made, {current} up to date, {wrong[False]} failed"
+    words += f", {wrong[True]} blocked by those" if wrong[True] else ""
+    return Text(f"{words}, in {took}", "yellow" if document.failures else "green")
 
 
 def _failures(failed: Sequence[Failure]) -> list[RenderableType]:
     if not failed:
         return []
+    # what is blocked has its reason in another row; alone, it is all there is to show
+    causes = [row for row in failed if row.status != "blocked"] or failed
     table = _table("not made", "stage", "why")
-    for row in failed[:MAX_ROWS]:
+    for row in causes[:MAX_ROWS]:
         why = f"{row.message} {row.hint}".strip()
         table.add_row(Text(visible(row.item)), row.stage, Text(visible(why)))
-    return [Text(), table, *_more(len(failed) - MAX_ROWS), Text()]
+    return [Text(), table, *_more(len(causes) - MAX_ROWS), Text()]
 
 
 def _flagged(document: RunDocument) -> list[RenderableType]:

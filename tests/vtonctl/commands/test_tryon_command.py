@@ -74,4 +74,4 @@ def test_the_summary_names_failures_doubts_and_counts(asked, root, capsys):
     shown = capsys.readouterr().out
     assert "bea" in shown and "nobody." in shown
     assert "worth a look: 1 (1 x side view)" in shown
-    assert "0 made, 1 up to date, 1 failed in 1 s" in shown
+    assert "0 made, 1 up to date, 1 failed, in 1 s" in shown

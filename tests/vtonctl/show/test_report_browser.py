@@ -157,6 +157,26 @@ def test_arrow_keys_walk_and_escape_closes(page):
     assert not page.all("#box")
 
 
+def test_keys_work_after_a_click_on_the_picture(page):
+    page.click(".card[data-item=ann__polo]")
+    page.all(".compare")[0].click()
+    height = "return document.getElementById('after').getBoundingClientRect().height"
+    fitted = page.run(height)
+    page.key("z")
+    assert page.run(height) == 128 != fitted, "the picture is not shown in its own size"
+    page.key("ARROW_RIGHT")
+    assert page.all("#box-title")[0].text == "ann in tank"
+
+
+def test_a_link_to_an_item_opens_it(browser, results):
+    out, place = results(["ann", "bea"], ["tee", "polo"])
+    path = write_tryon_report(out, place)[0]
+    viewer = Viewer(browser, path)
+    browser.get(path.as_uri() + "#i2")
+    browser.refresh()
+    assert viewer.all("#box-title")[0].text == "bea in tee"
+
+
 def test_reasons_are_in_the_large_view(page):
     page.click(".card[data-item=ann__tee]")
     words = page.all("#box")[0].text
