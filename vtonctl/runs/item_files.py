@@ -13,7 +13,7 @@ from pipelines.atomic import write_atomic
 from pipelines.errors import ItemError
 from pipelines.labels import Labels
 from pipelines.layout import Layout
-from vtonctl.runs.filehash import FileState, sha256_of
+from vtonctl.runs.filehash import FileState
 from vtonctl.runs.tasks import Outcome
 
 _TRACE_LINES = 12
@@ -38,11 +38,11 @@ def unreadable(path: Path, error: OSError) -> ItemError:
     return ItemError(f"{path}: {error.strerror or error}.", code=code)
 
 
-def write_file(path: Path, data: bytes) -> FileState:
-    """Write atomically; the file's new state. Raises ``StorageError``."""
+def write_file(path: Path, data: bytes, sha256: str) -> FileState:
+    """Write bytes of this hash atomically; the file's new state. Raises ``StorageError``."""
     write_atomic(path, data)
     found = path.stat()
-    return FileState(sha256_of(data), found.st_size, found.st_mtime_ns)
+    return FileState(sha256, found.st_size, found.st_mtime_ns)
 
 
 def failure(

@@ -151,6 +151,6 @@ def _write(task: PairTask, image: Any, result: TryOnResult) -> dict[str, tuple[s
             picture = codecs.encode(stage_picture(value), Encoding.RGB_PNG)
             files[f"stage:{name}"] = (out.stage_picture(name, task.item), picture)
     return {
-        name: (path.relative_to(task.out).as_posix(), write_file(path, data))
+        name: (path.relative_to(task.out).as_posix(), write_file(path, data, sha256_of(data)))
         for name, (path, data) in files.items()
     }

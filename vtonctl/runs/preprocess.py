@@ -25,14 +25,15 @@ from vtonctl.runs.tasks import ChainTask, StageSpec
 _ALWAYS = frozenset({"frame", "garment-frame"})
 """Stages that bring photos in; they run whatever ``only`` says."""
 
+Names = Mapping[Subject, Mapping[str, Path | None]]
+"""Items of a run, each with the photo it is made from, if there is one."""
+
 
 @dataclass(frozen=True)
 class Prepared:
     """What a data-set root holds after its stages have run (or would, in a dry run)."""
 
     outcomes: tuple[ItemOutcome, ...]
-    persons: tuple[str, ...]
-    garments: tuple[str, ...]
     estimate_s: float | None
 
 
@@ -52,7 +53,7 @@ def run_preprocess(
         open_session(request.root, "preprocess", options, sink, stop) as session,
         noted_run(session, "preprocess", request) as note,
     ):
-        prepared = prepare(session, request)
+        prepared = prepare(session, request, find_names(session, request))
         result = RunResult(
             command="preprocess",
             root=request.root,
@@ -67,13 +68,19 @@ def run_preprocess(
     return result
 
 
-def prepare(session: Session, request: PreprocessRequest) -> Prepared:
-    """Run the stages of a request in an open session."""
+def find_names(session: Session, request: PreprocessRequest) -> Names:
+    """The items of a request. Raises ``InputError``, ``ListError``."""
+    data = DataRoot(request.root, request.split, request.layout)
+    folders = {Subject.PERSON: request.photos, Subject.GARMENT: request.garments}
+    return {s: find_items(session, data, s, folder) for s, folder in folders.items()}
+
+
+def prepare(session: Session, request: PreprocessRequest, names: Names) -> Prepared:
+    """Run the stages of a request for these items in an open session."""
     data = DataRoot(request.root, request.split, request.layout)
     recorder = session.recorder(data.scope)
     specs = make_specs(request)
     runnable = _runnable(request)
-    names = {s: find_items(session, data, s, f) for s, f in _folders(request).items()}
     planner = ChainPlanner(
         data,
         recorder.rows,
@@ -93,8 +100,6 @@ def prepare(session: Session, request: PreprocessRequest) -> Prepared:
         write_root_lists(session, data)
     return Prepared(
         outcomes=_outcomes(session, data, items, runnable),
-        persons=tuple(names[Subject.PERSON]),
-        garments=tuple(names[Subject.GARMENT]),
         estimate_s=estimate,
     )
 
@@ -122,15 +127,10 @@ def _runnable(request: PreprocessRequest) -> frozenset[str]:
     return frozenset(request.only) | _ALWAYS if request.only else frozenset(known)
 
 
-def _folders(request: PreprocessRequest) -> dict[Subject, Path | None]:
-    """Subjects of a request, each with the folder of its photos, if one is given."""
-    return {Subject.PERSON: request.photos, Subject.GARMENT: request.garments}
-
-
 def _plan(
     session: Session,
     planner: ChainPlanner,
-    names: Mapping[Subject, Mapping[str, Path | None]],
+    names: Names,
 ) -> list[Item]:
     items: list[Item] = []
     for subject, sources in names.items():

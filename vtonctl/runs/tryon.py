@@ -15,7 +15,7 @@ from vtonctl.runs.guard import check_tryon
 from vtonctl.runs.ledger import read_ledger
 from vtonctl.runs.pair_plan import STAGE, PairPlanner, find_pairs, in_good_order
 from vtonctl.runs.plan import ChainPlanner, Planned
-from vtonctl.runs.preprocess import Prepared, make_specs, prepare
+from vtonctl.runs.preprocess import Names, Prepared, find_names, make_specs, prepare
 from vtonctl.runs.recorder import Recorder
 from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
 from vtonctl.runs.result import ItemOutcome, ProgressSink, RunResult
@@ -47,8 +47,11 @@ def run_tryon(request: TryOnRequest, options: RunOptions, sink: ProgressSink) ->
         noted_run(session, STAGE, request) as note,
         _data_session(session, request) as data_session,
     ):
-        prepared = prepare(data_session, request.prepare) if request.prepare else None
-        outcomes, estimate = _dress(session, data_session, request, spec, prepared)
+        # a bad list is found before anything is worked on
+        pairs, names = _pairs(data_session, request)
+        prepared = prepare(data_session, request.prepare, names) if request.prepare else None
+        planner = _planner(session, data_session, request, spec, prepared)
+        outcomes, estimate = _dress(session, planner, pairs)
         total = _sum(estimate, prepared.estimate_s if prepared else 0.0)
         if options.dry_run and total is None:
             sink.note("no estimate of time: nothing of the kind has been done here yet")
@@ -93,22 +96,32 @@ def _data_session(session: Session, request: TryOnRequest) -> Iterator[Session]:
             yield Session(RunDir(request.root), ledger, session.hashes, options, sink, stop)
 
 
+def _pairs(data_session: Session, request: TryOnRequest) -> tuple[Sequence[tuple[str, str]], Names]:
+    """The pairs of a request, and the items that occur in them."""
+    if request.prepare:
+        names = find_names(data_session, request.prepare)
+    else:
+        data = DataRoot(request.root, request.split, request.layout)
+        subjects = (Subject.PERSON, Subject.GARMENT)
+        names = {subject: dict.fromkeys(data.items(subject)) for subject in subjects}
+    pairs = find_pairs(request, list(names[Subject.PERSON]), list(names[Subject.GARMENT]))
+    wanted = {
+        Subject.PERSON: {person for person, _ in pairs},
+        Subject.GARMENT: {garment for _, garment in pairs},
+    }
+    return pairs, {
+        subject: {name: source for name, source in items.items() if name in wanted[subject]}
+        for subject, items in names.items()
+    }
+
+
 def _dress(
-    session: Session,
-    data_session: Session,
-    request: TryOnRequest,
-    spec: StageSpec,
-    prepared: Prepared | None,
+    session: Session, planner: PairPlanner, pairs: Sequence[tuple[str, str]]
 ) -> tuple[tuple[ItemOutcome, ...], float | None]:
-    data = DataRoot(request.root, request.split, request.layout)
-    persons = prepared.persons if prepared else data.items(Subject.PERSON)
-    garments = prepared.garments if prepared else data.items(Subject.GARMENT)
-    pairs = in_good_order(find_pairs(request, persons, garments))
     recorder = session.recorder(SCOPE)
-    planner = _planner(session, data_session, request, spec, prepared)
     planned: list[Planned] = []
     tasks: list[PairTask] = []
-    for tile, person, garment in pairs:
+    for tile, person, garment in in_good_order(pairs):
         if session.stop:
             break
         entry, task = planner.plan(tile, person, garment)

@@ -9,7 +9,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pipelines import codecs
@@ -22,6 +25,7 @@ from vtonctl.runs.item_files import failure, label_set, read_bytes, unreadable, 
 from vtonctl.runs.pair_worker import run_pair
 from vtonctl.runs.tasks import ChainTask, Outcome, PairTask, StageSpec, Step, Task
 
+_WRITERS = 4
 _built: dict[str, Any] = {}
 
 
@@ -67,9 +71,13 @@ class _Chain:
         self.lost = dict(task.lost)
         self.bytes: dict[Artifact, bytes] = {}
         self.values: dict[Artifact, Any] = {}
+        self.writing: dict[str, dict[str, tuple[Path, Future[FileState]]]] = {}
 
     def run(self) -> tuple[Outcome, ...]:
-        return tuple(self.step(step) for step in self.task.steps)
+        with ThreadPoolExecutor(_WRITERS) as self.writers:
+            outcomes = [(self.step(step), step.spec.info.name) for step in self.task.steps]
+            # nothing is told before it is on disk
+            return tuple(replace(o, outputs=self.written(stage)) for o, stage in outcomes)
 
     def step(self, step: Step) -> Outcome:
         info, started = step.spec.info, time.perf_counter()
@@ -83,7 +91,7 @@ class _Chain:
                 self.known.update(step.recorded)
                 return Outcome(self.task.item, info.name, "current", mark, inputs)
             made = _call(step.spec, values)
-            outputs = self.write(step, made)
+            self.write(step, made)
         except Exception as error:  # noqa: BLE001 - one item must not end the run
             if isinstance(error, VtonError) and not isinstance(error, ItemError):
                 raise
@@ -97,7 +105,6 @@ class _Chain:
             status="done",
             fingerprint=mark,
             inputs=inputs,
-            outputs=outputs,
             flags=tuple(flag.value for flag in made.flags),
             score=float(made.score),
             seconds=time.perf_counter() - started,
@@ -143,17 +150,27 @@ class _Chain:
         except OSError as error:
             raise unreadable(path, error) from error
 
-    def write(self, step: Step, made: Outputs) -> dict[str, tuple[str, FileState]]:
-        written: dict[str, tuple[str, FileState]] = {}
-        for artifact in step.write:
-            encoding = self.layout.place(artifact).encoding
-            data = codecs.encode(made.values[artifact], encoding, labels=self.labels)
+    def write(self, step: Step, made: Outputs) -> None:
+        """Encode now, write while the next stage works: the disk takes as long as a stage."""
+        stage = step.spec.info.name
+        encodings = {a: self.layout.place(a).encoding for a in step.write}
+        encoded = {
+            a: codecs.encode(made.values[a], encoding, labels=self.labels)
+            for a, encoding in encodings.items()
+        }
+        for artifact, data in encoded.items():
             path = self.layout.path(self.task.root, self.task.split, artifact, self.task.item)
-            state = write_file(path, data)
-            written[artifact.value] = (path.relative_to(self.task.root).as_posix(), state)
-            self.known[artifact], self.bytes[artifact] = state.sha256, data
+            self.known[artifact], self.bytes[artifact] = sha256_of(data), data
             self.values.pop(artifact, None)
-        return written
+            future = self.writers.submit(write_file, path, data, self.known[artifact])
+            self.writing.setdefault(stage, {})[artifact.value] = (path, future)
+
+    def written(self, stage: str) -> dict[str, tuple[str, FileState]]:
+        """The files of a stage, once they are written. Raises ``StorageError``."""
+        return {
+            name: (path.relative_to(self.task.root).as_posix(), future.result())
+            for name, (path, future) in self.writing.get(stage, {}).items()
+        }
 
 
 def _call(spec: StageSpec, values: dict[Artifact, Any]) -> Outputs:

@@ -158,3 +158,26 @@ def test_stale_data_is_not_worn(tmp_path, prepared, sink):
     assert not list((tmp_path / "results").glob("p000__*")), "nor is yesterday's picture kept"
     assert run_preprocess(replace(prepared), OPTIONS, sink).exit_code() == 0
     assert count(run_tryon(request, OPTIONS, sink)) == {"current": 6, "done": 2}
+
+
+def test_bad_lists_are_found_before_any_work(finished, tmp_path, sink):
+    """Also where persons are prepared first; and only those of the list are."""
+    pairs = tmp_path / "pairs.txt"
+    out = tmp_path / "fresh"
+    data = out / "data"
+    request = replace(
+        finished,
+        root=data,
+        out=out,
+        pairs=pairs,
+        all_pairs=False,
+        prepare=replace(finished.prepare, root=data),
+    )
+    pairs.write_text("p000.jpg nothing.jpg\n")
+    with pytest.raises(ListError, match="line 1"):
+        run_tryon(request, OPTIONS, sink)
+    assert not list(data.glob("test/*/*"))
+    pairs.write_text("p001.jpg g501.jpg\n")
+    assert run_tryon(request, OPTIONS, sink).exit_code() == 0
+    assert [p.name for p in data.glob("test/image/*")] == ["p001.jpg"]
+    assert [p.name for p in out.glob("*.png")] == ["p001__g501.png"]
