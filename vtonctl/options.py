@@ -119,7 +119,9 @@ class PrepareFlags:
     ] = None
     pose_model: Annotated[
         str | None,
-        typer.Option("--pose-model", metavar="NAME", help="full, heavy, lite or FILE.task. [default: full]"),
+        typer.Option(
+            "--pose-model", metavar="NAME", help="full, heavy, lite or FILE.task. [default: full]"
+        ),
     ] = None
     agnostic: Annotated[
         str | None,

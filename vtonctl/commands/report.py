@@ -103,7 +103,7 @@ def recorded(place: DataPlace) -> list[ItemOutcome]:
             code=row.code,
             message=row.message,
             hint=row.hint,
-            flags=row.flags,
+            flags=tuple(row.flags),
             score=row.score,
         )
         for row in rows.values()
