@@ -67,7 +67,7 @@ class Quality:
 def judge(evidence: Evidence) -> Quality:
     """Score and flags from what was measured."""
     factors = {
-        "pose": _rising(evidence.pose, 0.2, 0.8, floor=0.3),
+        "pose": _rising(evidence.pose, 0.15, 0.55, floor=0.3),
         "parse": _rising(evidence.parse, 0.35, 0.85, floor=0.3),
         "garment_mask": _rising(evidence.garment_mask, 0.2, 0.8, floor=0.35),
         "strain": _rising(1 - evidence.strain, -0.6, 0.75, floor=0.3),
@@ -76,7 +76,7 @@ def judge(evidence: Evidence) -> Quality:
     }
     flags = list(evidence.flags)
     for flag, doubtful in (
-        (Flag.UNCERTAIN_POSE, evidence.pose < 0.4),
+        (Flag.UNCERTAIN_POSE, evidence.pose < 0.38),
         (Flag.UNCERTAIN_PARSE, evidence.parse < 0.6),
         (Flag.UNCERTAIN_GARMENT_MASK, evidence.garment_mask < 0.5),
         (Flag.STRONG_WARP, evidence.strain > 0.85),

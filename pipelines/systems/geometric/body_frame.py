@@ -48,9 +48,14 @@ def torso_polygon(body: Keypoints, unit: float) -> NDArray[np.float32]:
         return (middle + side[0] - half * unit * across, middle + side[1] + half * unit * across)
 
     rows = [row(0.0, 0.06), row(0.3, 0.03), row(0.7, 0.07), row(1.0, 0.17), row(1.2, 0.22)]
-    top = [neck - 0.17 * unit * across, neck + 0.17 * unit * across]
-    lift = -0.16 * down / max(float(np.linalg.norm(down)), 1e-3) * unit
-    points = [top[0] + lift, top[1] + lift, *[r[1] for r in rows], *[r[0] for r in rows[::-1]]]
+    lift = -down / max(float(np.linalg.norm(down)), 1e-3) * unit
+    # flesh above the joints: the foot of the neck, the slope to the shoulder's end
+    slope = [
+        neck - 0.2 * unit * across + 0.24 * lift, neck + 0.2 * unit * across + 0.24 * lift,
+        left + 0.04 * unit * across + 0.1 * lift,
+    ]  # fmt: skip
+    end = right - 0.04 * unit * across + 0.1 * lift
+    points = [*slope, *[r[1] for r in rows], *[r[0] for r in rows[::-1]], end]
     return np.asarray(points, np.float32)
 
 

@@ -171,10 +171,11 @@ def _bare_skin(regions: Regions, face: Mask) -> _Bare:
         hidden = drawn & _shrunk_trunk(regions) & ~seen
         in_front = soft if arm.shown else soft * ~hidden
         # at the armhole the arm lies under the garment, beside it and farther down over it
-        ramp = np.maximum(np.clip((order - 0.19) / 0.02, 0, 1), beside_trunk)
+        inward = _inward(arm, regions)
+        ramp = np.maximum(np.clip((order - 0.19) / 0.02, 0, 1), beside_trunk * ~inward)
         over = np.maximum(over, ramp * np.maximum(in_front, _smooth_edge(seen)))
         hands |= seen & (order > (0.985 if arm.hand_seen else 0.8))
-        beside = ~(grown(drawn, unit / 14) | seen)
+        beside = ~(grown(drawn, unit / 14) | seen) | inward
         reach.append(np.where(beside, 255, np.round(order * 250)).astype(np.uint8))
     clothed = grown(regions.old | regions.arms, unit / 12)
     arm_shape *= _smooth_edge(clothed)
@@ -188,6 +189,17 @@ def _bare_skin(regions: Regions, face: Mask) -> _Bare:
     arms = chest + upper[..., None] * (arms - chest)
     noise = skin_grain(shape)[..., None]
     return _Bare(chest + noise, chest_shape, arms + noise, arm_shape, over, hands, *reach)
+
+
+def _inward(arm: Arm, regions: Regions) -> Mask:
+    """What lies on the neck's side of a shoulder, above the arm: it belongs to the trunk."""
+    right, left = shoulders(regions.body, regions.unit_px)
+    inward = (right + left) / 2 - arm.axis[0]
+    inward = inward / max(float(np.linalg.norm(inward)), 1e-3)
+    rows, columns = np.mgrid[0 : regions.old.shape[0], 0 : regions.old.shape[1]]
+    offset = (columns - arm.axis[0][0]) * inward[0] + (rows - arm.axis[0][1]) * inward[1]
+    high = rows < arm.axis[0][1] + 0.25 * regions.unit_px
+    return np.asarray((offset > 0.03 * regions.unit_px) & high, bool)
 
 
 def _shrunk_trunk(regions: Regions) -> Mask:
@@ -236,7 +248,9 @@ def _plate(photo: Image, regions: Regions, trunk: Mask, removed: Mask) -> Image:
     if usable.any():
         plate = plate + grain(photo, usable, max(1.5, 2.5 * factor), 10)
     lower = opened(regions.lower & ~removed, regions.unit_px / 30)
-    inner = shrunk(lower, 2)
+    # near the hem a label map mixes the two
+    sure = lower & ~grown(regions.old, regions.unit_px / 7)
+    inner = shrunk(sure if sure.sum() > 0.3 * lower.sum() else lower, 2)
     if inner.any():
         cloth = membrane(regions.image.astype(np.float32), inner.astype(np.float32))
         cloth = cloth + grain(regions.image, inner, regions.unit_px / 12, 40)

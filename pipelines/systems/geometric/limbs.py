@@ -25,8 +25,8 @@ class Arm:
 
     ``axis`` is ``float32 [N, 2]`` in working pixels, ``half`` its half width ``float32 [N]``,
     ``along`` runs from 0 at the shoulder over 0.5 at the elbow to 1 at the wrist, a little beyond
-    which the axis goes on under the hand. ``shown`` says whether the forearm is in front of the
-    body or beside it, rather than behind the back; ``hand_seen`` whether the wrist was found.
+    which the axis goes on under a visible hand. ``shown`` says whether the forearm is in front of
+    the body or beside it, rather than behind the back; ``hand_seen`` whether the wrist was found.
     """
 
     axis: NDArray[np.float32]
@@ -94,7 +94,7 @@ def find_arm(regions: Regions, *, left: bool) -> Arm | None:
         inside = 0 <= x < width and 0 <= y < height
         shown = not inside or bool((regions.arms & (near < 0.3 * unit)).sum() > 0.01 * unit * unit)
     wrist_seen = body.seen(wrist)
-    if wrist_seen:
+    if wrist_seen and shown:
         ahead = axis[-1] - axis[-3]
         ahead = axis[-1] + ahead / max(float(np.linalg.norm(ahead)), 1e-3) * 0.1 * unit
         axis, half = np.vstack([axis, ahead]), np.append(half, 0.9 * half[-1])

@@ -13,6 +13,7 @@ from pipelines.types import Image, Keypoints, Mask
 _RIM_LEVELS = 16.0
 _SKIN_DISTANCE = 3.2
 _CLOTH_LAB = 20.0
+_HUE_SHARE = 0.025  # of red, green or blue in the sum of the three
 
 
 def skin_like(image: Image, sample: Mask) -> Mask:
@@ -23,6 +24,18 @@ def skin_like(image: Image, sample: Mask) -> Mask:
     spread = np.median(np.abs(values - centre), axis=0) * 1.48 + np.array([9.0, 2.5, 2.5])
     distance = (((lab - centre) / spread) ** 2 * np.array([0.6, 1.0, 1.0])).sum(-1)
     return np.asarray(distance < _SKIN_DISTANCE**2, bool)
+
+
+def other_hue(image: Image, skin: Mask, where: Mask) -> Mask:
+    """Pixels of ``where`` whose hue is not that of ``skin``, whatever the light on them."""
+    nothing = np.zeros(where.shape, bool)
+    if not skin.any() or not where.any():
+        return nothing
+    share = image.astype(np.float32) / np.maximum(image.sum(-1, dtype=np.float32), 1.0)[..., None]
+    typical = np.median(share[skin], axis=0)
+    spread = np.median(np.abs(share[skin] - typical).max(-1))
+    nothing[where] = np.abs(share[where] - typical).max(-1) > _HUE_SHARE + 1.5 * spread
+    return nothing
 
 
 def garment_colours(image: Image, mask: Mask) -> NDArray[np.float32]:

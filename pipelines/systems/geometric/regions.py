@@ -35,6 +35,7 @@ from pipelines.systems.geometric.fill import (
 from pipelines.systems.geometric.parse_repair import (
     garment_called,
     hand_called_top,
+    other_hue,
     rim,
     skin_like,
     sleeve_called_arm,
@@ -90,6 +91,13 @@ def find_regions(person: PersonInputs) -> Regions:
     top, left, right = _top_and_arms(image, ids, body, unit)
     neck = _neck(image, ids, body, unit, different > _FOREGROUND_LEVELS)
     foreground = (different > _FOREGROUND_LEVELS) & ~neck
+    # a collar taken for neck
+    collar = other_hue(image, ids == LIP20.FACE, neck)
+    collar = parts(opened(collar, unit / 60), round(unit * unit / 400))
+    neck &= ~collar
+    top |= collar
+    # skin found apart from the neck is mostly a print
+    ids[(ids == LIP20.NECK) & ~neck] = LIP20.BACKGROUND
     old = _old_garment(ids, top, body, unit, foreground)
     head = np.isin(ids, _HEAD)
     lower = (np.isin(ids, _LOWER) | (np.isin(ids, _TOPS) & ~top)) & ~old
@@ -187,9 +195,10 @@ def _neck(
     nearby = grown(face | labelled | ((ids == 0) & zone & like), unit / 9)
     found = zone & foreground & like & ((ids == 0) | (np.isin(ids, _TOPS) & nearby))
     found = opened(found | labelled, unit / 40)
-    touching = parts(found | face, 1)
-    _, label = cv2.connectedComponents(touching.astype(np.uint8))
-    wanted = np.unique(label[face | labelled])
+    # hair may lie between face and neck
+    near = grown(found | face, unit / 9)
+    _, label = cv2.connectedComponents(near.astype(np.uint8))
+    wanted = np.unique(label[face])
     return np.asarray(np.isin(label, wanted[wanted > 0]) & ~face & (found | labelled), bool)
 
 
