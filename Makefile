@@ -1,6 +1,7 @@
 # make demo    install, dress two real people in four garments, say where the report is
 # make test    install, format and lint checks, types, tests
-# make bench   measure speed and quality; DATA=FOLDER measures on your own photos
+# make bench   measure speed on the demonstration's photos, or on PHOTOS=FOLDER; with
+#              DATA=FOLDER (a split in the CP-VTON layout) measure quality, too
 # make clean   remove what make made
 
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
@@ -8,6 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
   $$p -c "$(FITS)" 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
 OUT ?= demo-out
+PHOTOS ?=
 DATA ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -26,8 +28,15 @@ test: $(STAMP)
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 bench: $(STAMP)
-	@set -e; for script in tests/bench/*.py; do \
-	  echo "== $$script"; $(BIN)/python "$$script" $(if $(DATA),--data "$(DATA)"); done
+	$(BIN)/vtonctl demo --out $(OUT)
+	$(BIN)/python tests/bench/stage_speed.py $(or $(PHOTOS),$(OUT)/photos)
+ifneq ($(DATA),)
+	$(BIN)/python tests/bench/pose_accuracy.py $(DATA)
+	$(BIN)/python tests/bench/mask_quality.py $(DATA)
+	$(BIN)/python tests/bench/parse_accuracy.py --viton $(DATA)
+	$(BIN)/python tests/bench/cloth_mask_accuracy.py $(DATA)
+	$(BIN)/python tests/bench/tryon_reconstruction.py $(DATA)/.. --split $(notdir $(abspath $(DATA)))
+endif
 
 $(STAMP): pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.10, 3.11 or 3.12 with venv is needed" >&2; exit 1; }
