@@ -19,6 +19,7 @@ from pipelines.systems.geometric.cutout import (
     whole_piece,
 )
 from pipelines.systems.geometric.landmarks import (
+    BODYSUIT,
     Landmarks,
     SidePoints,
     find_landmarks,
@@ -96,6 +97,7 @@ def prepare_garment(inputs: GarmentInputs) -> PreparedGarment:
     )
     size = mask.shape
     mask = whole_piece(mask)
+    mask = _above_hem(mask, marks)
     neckline = find_neckline(inputs.image, mask, marks)
     inner = neckline.inner
     ratio = max((s.length for s in (left, right) if s), default=0.0) / _shoulder_width(marks)
@@ -112,6 +114,20 @@ def prepare_garment(inputs: GarmentInputs) -> PreparedGarment:
         sleeve_ratio=ratio,
         is_top=_is_top(shape, marks),
     )
+
+
+def _above_hem(mask: Mask, marks: Landmarks) -> Mask:
+    """The mask without the lower part of a bodysuit, which is worn out of sight."""
+    ends = np.array([marks.right.hem, marks.left.hem])
+    width = max(1.0, float(ends[1, 0] - ends[0, 0]))
+    xs = np.arange(mask.shape[1])
+    line = ends[0, 1] + (xs - ends[0, 0]) / width * (ends[1, 1] - ends[0, 1])
+    rows = np.arange(mask.shape[0])[:, None]
+    between = (xs >= ends[0, 0] - 0.05 * width) & (xs <= ends[1, 0] + 0.05 * width)
+    below = mask & (rows > line[None]) & between[None]
+    if below.any() and np.nonzero(below)[0].max() - ends[:, 1].mean() > BODYSUIT * width:
+        return mask & ~below
+    return mask
 
 
 def _shoulder_width(marks: Landmarks) -> float:

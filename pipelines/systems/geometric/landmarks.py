@@ -31,6 +31,9 @@ from pipelines.types import Mask
 FLANK = 6
 """Number of points on each flank."""
 
+BODYSUIT = 0.4
+"""A trunk that reaches this share of its hem's width below the hem goes on as a bodysuit."""
+
 
 @dataclass(frozen=True, eq=False)
 class SidePoints:
@@ -55,7 +58,8 @@ class SidePoints:
 class Landmarks:
     """Landmarks of a top; ``left`` and ``right`` are the wearer's sides.
 
-    ``neck_top`` is the upper edge of the outline on the axis, ``hem_centre`` its lower edge.
+    ``neck_top`` is the upper edge of the outline on the axis, ``hem_centre`` its lower edge, or
+    in a bodysuit the middle of the hip line.
     """
 
     left: SidePoints
@@ -69,12 +73,16 @@ def find_landmarks(shape: Silhouette) -> Landmarks:
     small, axis = shape.mask, shape.axis
     right = _side(small, axis)
     left = _mirrored(_side(small[:, ::-1], small.shape[1] - 1 - axis), small.shape[1])
+    left, right = _agreed(left, right, axis)
     column = np.flatnonzero(small[:, round(axis)])
+    bottom, sides = float(column[-1]), (left.hem[1] + right.hem[1]) / 2
+    if bottom - sides > BODYSUIT * abs(left.hem[0] - right.hem[0]):
+        bottom = sides
     return Landmarks(
         left=moved(left, shape.to_photo),
         right=moved(right, shape.to_photo),
         neck_top=shape.to_photo(np.array([axis, column[0]], float)),
-        hem_centre=shape.to_photo(np.array([axis, column[-1]], float)),
+        hem_centre=shape.to_photo(np.array([axis, bottom], float)),
     )
 
 
@@ -96,6 +104,19 @@ def moved(side: SidePoints, move: Callable[[Points], Points]) -> SidePoints:
     """The landmarks with ``move`` applied to each."""
     points = {n: None if p is None else move(p) for n, p in vars(side).items()}
     return SidePoints(**points)  # type: ignore[arg-type]
+
+
+def _agreed(left: SidePoints, right: SidePoints, axis: float) -> tuple[SidePoints, SidePoints]:
+    """Both sides; where the shoulders of a sleeveless top disagree, the higher one twice."""
+    if left.cuff_outer is not None or right.cuff_outer is not None:
+        return left, right
+    width = abs(left.armpit[0] - right.armpit[0])
+    apart = left.shoulder[1] - right.shoulder[1]
+    if abs(apart) < 0.25 * width:
+        return left, right
+    if apart > 0:
+        return moved(right, lambda p: (2 * axis, 0) + p * (-1, 1)), right
+    return left, moved(left, lambda p: (2 * axis, 0) + p * (-1, 1))
 
 
 def _mirrored(side: SidePoints, width: int) -> SidePoints:
@@ -149,7 +170,7 @@ def _loose_cuff(mask: Mask, edge: NDArray[np.int64], axis: float) -> Point | Non
 
 def _touches(mask: Mask, armpit: Point, collar: Point, half: float, tall: int) -> bool:
     """Whether what was taken for the armpit is only where a sleeve laid on the trunk ends."""
-    if armpit[1] - collar[1] < max(1.5 * half, 0.6 * tall):
+    if armpit[1] - collar[1] < max(1.5 * half, 0.7 * tall):
         return False
     row = mask[min(len(mask) - 1, int(armpit[1] + 0.25 * half)), : max(1, round(armpit[0]))]
     gap = int(row[::-1].argmax()) if row.any() else 0
@@ -187,6 +208,10 @@ def _half_width(mask: Mask, edge: NDArray[np.int64], axis: float) -> float:
 def _hem(edge: NDArray[np.int64], axis: float, start: int) -> Point:
     rows = np.flatnonzero(edge >= 0)
     rows = rows[rows >= start]
+    width = axis - edge[rows]
+    if width[-max(1, len(rows) // 20) :].mean() < 0.45 * width.max():
+        # a bodysuit: what lies below the hips is worn out of sight
+        rows = rows[: int(np.flatnonzero(width > 0.93 * width.max())[-1]) + 1]
     corner = rows[int(np.argmax(0.6 * (axis - edge[rows]) + rows))]
     return np.array([edge[corner], corner], float)
 

@@ -28,7 +28,7 @@ _DEPTHS = np.concatenate([np.arange(0.24, 1.2, 0.04), np.arange(1.2, 3.0, 0.07)]
 _SHAPES = (1.0, 1.25, 1.6, 2.0, 2.6, 3.6)
 _NARROW = (1.0, 0.9)
 _BACK_BAND = (0.42, 0.58)
-_LEAST_CHANGE = 2.2
+_LEAST_CHANGE, _CLEAR_CHANGE = 2.2, 12.0
 _USUAL_DEPTH, _USUAL_SHAPE = 0.62, 2.2
 
 
@@ -63,9 +63,9 @@ def find_neckline(image: Image, mask: Mask, marks: Landmarks) -> Neckline:
     # a roll neck has no opening to see into; a shirt collar opens in a V
     if standing and (found is None or found[0] < 0.6 or found[1] > 1.7):
         return Neckline(nothing, marks.neck_top, found is not None)
-    if found is None and notch > 0.35:
+    if found is None and notch > 0.6:
         return Neckline(nothing, marks.neck_top, False)
-    depth, shape, narrow = found or (_USUAL_DEPTH, _USUAL_SHAPE, 1.0)
+    depth, shape, narrow = found or (max(_USUAL_DEPTH, notch + 0.3), _USUAL_SHAPE, 1.0)
     inner = _above(mask.shape, mask, middle, across, down, half, (depth, shape, narrow))
     front = middle + depth * half * down
     return Neckline(inner, front, found is not None)
@@ -119,7 +119,8 @@ def _search(
     # the lower seam of the back collar is often the stronger line, but never that deep
     weighted = score * np.interp(curves[:, 0], (*_BACK_BAND, 1.3, 2.8), (0.3, 1.0, 1.0, 0.75))
     weighted[curves[:, 0] > np.interp(curves[:, 1], (1.7, 2.6, 3.6), (3.0, 1.8, 1.1))] = 0
-    weighted[(score < max(_LEAST_CHANGE, noise)) | (curves[:, 0] > deepest)] = 0
+    least = np.where(curves[:, 0] > deepest, _CLEAR_CHANGE, _LEAST_CHANGE)
+    weighted[score < np.maximum(least, noise)] = 0
     best = int(np.argmax(weighted))
     if weighted[best] == 0:
         return None

@@ -24,7 +24,7 @@ _OWN = 0.5
 _SLIM, _WIDE = 0.88, 1.2
 """Narrowest and widest garment, in widths of the body."""
 
-_LOW_ARMPIT = 1.4
+_LOW_ARMPIT = 1.8
 """Lowest armhole, in distances from the shoulder line to the body's armpit."""
 
 _BEND = 0.004
