@@ -97,6 +97,8 @@ def _solve(image: Image, pose: Pose, alpha: Alpha) -> _Solved:
     weights = without_skin(scene, weights, skin)
     for rounds in (1, 2):
         models = {k: scene.colours.histogram(v) for k, v in weights.items()}
+        # arms and legs are often in the shade when the face is not
+        models[R.FACE] = scene.colours.shaded(weights[R.FACE])
         likely = {k: scene.colours.log_likelihood(v) for k, v in models.items()}
         scores = _colour_scores(likely) - place
         scores[R.HAIR] -= short_hair_costs(scene, likely)

@@ -19,6 +19,7 @@ Floats = NDArray[np.float32]
 
 _BINS = 32
 _FLOOR = 2e-5
+_SHADES = (0.45, 0.65, 0.85, 1.15)
 
 
 class Colours:
@@ -26,29 +27,49 @@ class Colours:
 
     def __init__(self, image: Image) -> None:
         lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.int32)
-        lightness = lab[..., 0] >> 3
-        # a and b of real photos stay near the middle, so the bins cover 64..191 there
-        chroma = np.clip((lab[..., 1:] - 64) >> 2, 0, _BINS - 1)
-        self._index = (lightness * _BINS + chroma[..., 0]) * _BINS + chroma[..., 1]
+        self._lab, self._index = lab, _bin(lab)
         rough = np.clip((lab[..., 1:] - 64) >> 4, 0, 7)
         self.coarse = ((lab[..., 0] >> 5) * 8 + rough[..., 0]) * 8 + rough[..., 1]
         """``int32 [H, W]``: the colour as one of 8 x 8 x 8 = 512."""
 
     def histogram(self, weight: Floats) -> Floats:
         """Smoothed, normalised ``float32 [32768]`` histogram of the pixels, by weight [H, W]."""
-        counts = np.bincount(self._index.ravel(), weight.ravel(), _BINS**3).astype(np.float32)
-        cube = counts.reshape(_BINS, _BINS, _BINS)
-        for _ in range(3):  # smooths the last axis and makes it the first: all three in turn
-            rows: Array = cv2.GaussianBlur(cube.reshape(-1, _BINS), (7, 1), sigmaX=1.1)
-            cube = np.ascontiguousarray(rows.reshape(cube.shape).transpose(2, 0, 1))
-        total = max(float(cube.sum()), 1e-6)
-        return cube.ravel() / np.float32(total)
+        return _smoothed(np.bincount(self._index.ravel(), weight.ravel(), _BINS**3))
+
+    def shaded(self, weight: Floats) -> Floats:
+        """The histogram of the pixels together with darker and lighter copies of them."""
+        seen = weight > 0
+        lab, share = self._lab[seen], weight[seen]
+        mixed = 0.75 * self.histogram(weight)
+        for shade in _SHADES:
+            light = np.clip(lab[:, 0] * shade, 0, 255)
+            chroma = 128 + (lab[:, 1:] - 128) * shade
+            index = _bin(np.column_stack([light, chroma]).astype(np.int32))
+            mixed += 0.25 / len(_SHADES) * _smoothed(np.bincount(index, share, _BINS**3))
+        return mixed.astype(np.float32)
 
     def log_likelihood(self, histogram: Floats) -> Floats:
         """``float32 [H, W]``: log of the histogram at each pixel's colour, never below a floor."""
         table: Floats = np.log(histogram + np.float32(_FLOOR))
         found: Floats = table[self._index]
         return found
+
+
+def _bin(lab: Array) -> Array:
+    """The bin of each Lab colour ``int32 [..., 3]``."""
+    # a and b of real photos stay near the middle, so the bins cover 64..191 there
+    chroma = np.clip((lab[..., 1:] - 64) >> 2, 0, _BINS - 1)
+    made: Array = ((lab[..., 0] >> 3) * _BINS + chroma[..., 0]) * _BINS + chroma[..., 1]
+    return made
+
+
+def _smoothed(counts: Array) -> Floats:
+    """Counts per bin as a smoothed distribution ``float32 [32768]``."""
+    cube = counts.astype(np.float32).reshape(_BINS, _BINS, _BINS)
+    for _ in range(3):  # smooths the last axis and makes it the first: all three in turn
+        rows: Array = cv2.GaussianBlur(cube.reshape(-1, _BINS), (7, 1), sigmaX=1.1)
+        cube = np.ascontiguousarray(rows.reshape(cube.shape).transpose(2, 0, 1))
+    return cube.ravel() / np.float32(max(float(cube.sum()), 1e-6))
 
 
 class GuidedFilter:
