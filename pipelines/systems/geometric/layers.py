@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.labels import LIP20
 from pipelines.stage import PersonInputs
+from pipelines.systems.geometric.bare_skin import bare_skin
 from pipelines.systems.geometric.body_frame import filled_polygon, hips, shoulders, torso_polygon
 from pipelines.systems.geometric.fill import (
     Floats,
@@ -20,23 +21,12 @@ from pipelines.systems.geometric.fill import (
     opened,
     shrunk,
 )
-from pipelines.systems.geometric.limbs import Arm, find_arm
-from pipelines.systems.geometric.parse_repair import skin_like
 from pipelines.systems.geometric.regions import Regions, find_regions
-from pipelines.systems.geometric.skin import (
-    continued,
-    edge_darkening,
-    light_from_left,
-    round_shading,
-    skin_colour,
-    skin_grain,
-)
 from pipelines.types import Image, Mask
 
 Bytes = NDArray[np.uint8]
 """A soft mask ``uint8 [H, W]``, 255 = fully inside."""
 
-_SUBPIXEL_BITS = 4
 _WAIST = 0.74
 """Where trousers end below a lifted top, from shoulders (0) to hips (1)."""
 
@@ -71,20 +61,6 @@ class PersonLayers:
     regions: Regions
 
 
-@dataclass(frozen=True, eq=False)
-class _Bare:
-    """Skin at working size: colours and shapes."""
-
-    chest: Floats
-    chest_shape: Mask
-    arms: Floats
-    arm_shape: NDArray[np.float32]
-    over_trunk: NDArray[np.float32]
-    hands: Mask
-    left_reach: Bytes
-    right_reach: Bytes
-
-
 def split_person(person: PersonInputs, trunk_outline: NDArray[np.float64]) -> PersonLayers:
     """Take a person apart. Raises ``ItemError`` (``uncertain_pose``, ``no_garment``).
 
@@ -93,7 +69,7 @@ def split_person(person: PersonInputs, trunk_outline: NDArray[np.float64]) -> Pe
     regions = find_regions(person)
     ids = cv2.resize(person.parse.ids, regions.image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     unit = regions.unit_px
-    bare = _bare_skin(regions, ids == LIP20.FACE)
+    bare = bare_skin(regions, ids == LIP20.FACE)
     clothed = filled_polygon(trunk_outline * regions.scale, ids.shape)
     kept_head = shrunk(regions.head, 1) if regions.scale < 1 else regions.head
     # the rim of a cuff on a hand goes, too
@@ -128,113 +104,6 @@ def _wiped(regions: Regions) -> Mask:
     unit = regions.unit_px
     beside = grown(regions.old, unit / 14) & ~(regions.arms | regions.neck | regions.lower)
     return grown(regions.old, max(1.5, unit / 30)) | beside
-
-
-def _bare_skin(regions: Regions, face: Mask) -> _Bare:
-    unit, shape = regions.unit_px, regions.old.shape
-    like = skin_like(regions.image, face) if face.any() else np.ones(shape, bool)
-    bare_arms = regions.arms & like if (regions.arms & like).any() else regions.arms
-    tone = skin_colour(regions, face, bare_arms, regions.neck & like)
-    if bare_arms.sum() < 0.25 * unit * unit:
-        # hands alone are redder than arms
-        tone = (tone + skin_colour(regions, face, regions.neck & like)) / 2
-    # the neck lies in the chin's shadow, the chest in the light like the face
-    chest_tone = skin_colour(regions, face, regions.neck & like, regions.arms)
-    chest_tone = (chest_tone + skin_colour(regions, face, face)) / 2
-    from_left = light_from_left(regions, face)
-    arms = continued(regions, bare_arms, tone, 0.6 * unit)
-    shade, upper = np.ones(shape, np.float32), np.ones(shape, np.float32)
-    arm_shape, over, hands = (
-        np.zeros(shape, np.float32),
-        np.zeros(shape, np.float32),
-        np.zeros(shape, bool),
-    )
-    beside_trunk = 1 - cv2.GaussianBlur(
-        grown(_shrunk_trunk(regions), 0.09 * unit).astype(np.float32), (0, 0), unit / 40
-    )
-    reach = []
-    for left, seen in ((True, regions.left_arm), (False, regions.right_arm)):
-        arm = find_arm(regions, left=left)
-        if arm is None:
-            hands |= seen
-            reach.append(np.full(shape, 255, np.uint8))
-            continue
-        soft, order = _arm_shape(arm, shape), arm.position(shape)
-        drawn = soft > 0.5
-        half = float(np.median(arm.half))
-        darkening = edge_darkening(regions, seen, half)
-        own = round_shading(drawn | seen, half, from_left, darkening)
-        near = grown(drawn, 3)
-        shade[near] = own[near]
-        upper[near] = np.clip((order - 0.08) / 0.3, 0, 1)[near]
-        arm_shape = np.maximum(arm_shape, np.maximum(soft, _smooth_edge(seen)))
-        hidden = drawn & _shrunk_trunk(regions) & ~seen
-        in_front = soft if arm.shown else soft * ~hidden
-        # at the armhole the arm lies under the garment, beside it and farther down over it
-        inward = _inward(arm, regions)
-        ramp = np.maximum(np.clip((order - 0.19) / 0.02, 0, 1), beside_trunk * ~inward)
-        over = np.maximum(over, ramp * np.maximum(in_front, _smooth_edge(seen)))
-        hands |= seen & (order > (0.985 if arm.hand_seen else 0.8))
-        beside = ~(grown(drawn, unit / 14) | seen) | inward
-        reach.append(np.where(beside, 255, np.round(order * 250)).astype(np.uint8))
-    clothed = grown(regions.old | regions.arms, unit / 12)
-    arm_shape *= _smooth_edge(clothed)
-    over *= _smooth_edge(clothed)
-    arms *= shade[..., None]
-    chest_shape = _trunk(regions, face)
-    chest = continued(regions, regions.neck & like, chest_tone, 0.3 * unit)
-    rounded = 1 + 0.5 * (round_shading(chest_shape, 0.5 * unit, from_left) - 1)
-    chest = chest * rounded[..., None]
-    # one colour where arm and chest meet
-    arms = chest + upper[..., None] * (arms - chest)
-    noise = skin_grain(shape)[..., None]
-    return _Bare(chest + noise, chest_shape, arms + noise, arm_shape, over, hands, *reach)
-
-
-def _inward(arm: Arm, regions: Regions) -> Mask:
-    """What lies on the neck's side of a shoulder, above the arm: it belongs to the trunk."""
-    right, left = shoulders(regions.body, regions.unit_px)
-    inward = (right + left) / 2 - arm.axis[0]
-    inward = inward / max(float(np.linalg.norm(inward)), 1e-3)
-    rows, columns = np.mgrid[0 : regions.old.shape[0], 0 : regions.old.shape[1]]
-    offset = (columns - arm.axis[0][0]) * inward[0] + (rows - arm.axis[0][1]) * inward[1]
-    high = rows < arm.axis[0][1] + 0.25 * regions.unit_px
-    return np.asarray((offset > 0.03 * regions.unit_px) & high, bool)
-
-
-def _shrunk_trunk(regions: Regions) -> Mask:
-    trunk = filled_polygon(torso_polygon(regions.body, regions.unit_px), regions.old.shape)
-    return shrunk(trunk, 0.03 * regions.unit_px)
-
-
-def _arm_shape(arm: Arm, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """An antialiased arm, so that its outline stays smooth when it is enlarged."""
-    canvas, fine = np.zeros(shape, np.uint8), 1 << _SUBPIXEL_BITS
-    outline = np.round(arm.outline(1.0) * fine).astype(np.int32)
-    cv2.fillPoly(canvas, [outline], (255,), cv2.LINE_AA, _SUBPIXEL_BITS)
-    x, y = (round(float(v) * fine) for v in arm.axis[0])
-    radius = round(float(arm.half[0]) * fine)
-    cv2.circle(canvas, (x, y), radius, (255,), -1, cv2.LINE_AA, _SUBPIXEL_BITS)
-    return canvas.astype(np.float32) / 255
-
-
-def _trunk(regions: Regions, face: Mask) -> Mask:
-    """The bare trunk and neck inside the old silhouette."""
-    unit, shape = regions.unit_px, regions.old.shape
-    trunk = filled_polygon(torso_polygon(regions.body, unit), shape)
-    right, left = shoulders(regions.body, unit)
-    neck = (right + left) / 2
-    rows, columns = np.nonzero(face)
-    if len(rows):
-        chin = np.array([columns[rows >= np.percentile(rows, 85)].mean(), rows.max()])
-        half = 0.16 * unit
-        top, foot = chin - [0, 0.2 * unit], neck + [0, 0.15 * unit]
-        column = np.array([
-            [top[0] - half, top[1]], [top[0] + half, top[1]],
-            [foot[0] + 1.4 * half, foot[1]], [foot[0] - 1.4 * half, foot[1]],
-        ], np.float32)  # fmt: skip
-        trunk |= filled_polygon(column, shape)
-    return (trunk | regions.neck) & grown(regions.old | regions.neck | regions.lower, unit / 25)
 
 
 def _plate(photo: Image, regions: Regions, trunk: Mask, removed: Mask) -> Image:
@@ -288,10 +157,6 @@ def _is_tucked(regions: Regions) -> bool:
     line = float(np.median(first))
     top, bottom = (right[1] + left[1]) / 2, (hip_right[1] + hip_left[1]) / 2
     return bool(line < top + 0.86 * (bottom - top))
-
-
-def _smooth_edge(mask: Mask) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8), np.float32)
 
 
 def _soft(mask: Mask, size: tuple[int, int]) -> Bytes:
