@@ -29,6 +29,10 @@ from vtonctl.executors.base import Ended
 RECYCLE_AFTER = 2000
 """Calls after which a worker is replaced: a bound on what libraries leak."""
 
+FIRST_CALL_EXTRA_S = 20.0
+"""More time for a worker's first call: models are loaded when they are first used, and an
+innocent item must not be given up for that, in one new worker after the other."""
+
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _QUIET = {"GLOG_minloglevel": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -69,7 +73,8 @@ class _Worker:
         with _signals_blocked():
             self.busy = self.pool.submit(call, *args)
         if timeout_s:
-            self.warm.add_done_callback(partial(self._set_deadline, timeout_s))
+            extra_s = FIRST_CALL_EXTRA_S if self.calls == 1 else 0.0
+            self.warm.add_done_callback(partial(self._set_deadline, timeout_s + extra_s))
 
     def end(self, *, at_once: bool) -> None:
         pid = self.pid

@@ -94,3 +94,10 @@ def test_a_failing_start_is_the_error():
     executor.submit(0, os.getpid)
     assert isinstance(ended(executor).error, ValueError)
     executor.close(at_once=True)
+
+
+def test_the_first_call_of_a_worker_has_more_time(executor):
+    executor.submit(0, time.sleep, 0.6, timeout_s=0.2)
+    assert not ended(executor).worker_died
+    executor.submit(0, time.sleep, 20, timeout_s=0.2)
+    assert ended(executor).timed_out

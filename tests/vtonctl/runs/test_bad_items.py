@@ -53,10 +53,10 @@ def test_poison_is_tried_again_on_request_and_when_replaced(fakes, request_of, s
 
 
 def test_hung_item(fakes, request_of, sink):
-    make_trouble(request_of.photos / "hung.jpg", fakes.TROUBLE["hang"])
+    make_trouble(request_of.photos / "z-hung.jpg", fakes.TROUBLE["hang"])
     started = time.monotonic()
     result = run_preprocess(request_of, RunOptions(jobs=2, item_timeout_s=1.0), sink)
-    hung = by_item(result, "pose")["hung"]
+    hung = by_item(result, "pose")["z-hung"]
     assert (hung.status, hung.code) == ("failed", "timeout")
     assert count(result, "pose") == {"done": 12, "failed": 1}
     assert time.monotonic() - started < fakes.HANG_S / 2
