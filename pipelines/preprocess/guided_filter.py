@@ -44,13 +44,34 @@ def _coefficients(guide: Array, mask: Array, radius: int, epsilon: float) -> tup
 
     mean_guide, mean_mask = mean(guide), mean(mask)
     covariance = mean(guide * mask[..., None]) - mean_guide * mean_mask[..., None]
-    spread = np.empty((*mask.shape, 3, 3), np.float32)
-    for i in range(3):
-        for j in range(i, 3):
-            product = mean(guide[..., i] * guide[..., j])
-            spread[..., i, j] = product - mean_guide[..., i] * mean_guide[..., j]
-            spread[..., j, i] = spread[..., i, j]
-        spread[..., i, i] += epsilon
-    a = np.linalg.solve(spread, covariance[..., None])[..., 0].astype(np.float32)
+    spread = {
+        (i, j): mean(guide[..., i] * guide[..., j])
+        - mean_guide[..., i] * mean_guide[..., j]
+        + (epsilon if i == j else 0)
+        for i in range(3)
+        for j in range(i, 3)
+    }
+    a = _solved(spread, covariance)
     b = mean_mask - (a * mean_guide).sum(-1)
     return mean(a), mean(b)
+
+
+def _solved(matrix: dict[tuple[int, int], Array], right: Array) -> Array:
+    """Solve a symmetric 3x3 system at each pixel, by its adjugate (fast where LAPACK is not)."""
+    xx, xy, xz = matrix[0, 0], matrix[0, 1], matrix[0, 2]
+    yy, yz, zz = matrix[1, 1], matrix[1, 2], matrix[2, 2]
+    axx: Array = yy * zz - yz * yz
+    axy: Array = xz * yz - xy * zz
+    axz: Array = xy * yz - xz * yy
+    ayy: Array = xx * zz - xz * xz
+    ayz: Array = xy * xz - xx * yz
+    azz: Array = xx * yy - xy * xy
+    determinant = xx * axx + xy * axy + xz * axz
+    x, y, z = right[..., 0], right[..., 1], right[..., 2]
+    solution = (
+        axx * x + axy * y + axz * z,
+        axy * x + ayy * y + ayz * z,
+        axz * x + ayz * y + azz * z,
+    )
+    out: Array = np.stack(solution, axis=-1) / determinant[..., None]
+    return out.astype(np.float32)

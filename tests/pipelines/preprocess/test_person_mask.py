@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import ItemError
-from pipelines.preprocess.guided_filter import guided_filter
+from pipelines.preprocess.guided_filter import _solved, guided_filter
 from pipelines.preprocess.person_mask import person_mask
 from pipelines.preprocess.pose import find_pose
 from pipelines.types import Keypoints, Pose
@@ -69,3 +69,13 @@ def test_filter_is_a_mean_on_a_flat_guide() -> None:
                    borderType=cv2.BORDER_REFLECT)  # fmt: skip
     ours = guided_filter(guide, mask, radius=3, epsilon=1e-2)
     assert np.abs(ours - box).max() < 1e-3
+
+
+def test_coefficients_against_lapack() -> None:
+    random = np.random.default_rng(4)
+    root = random.random((5, 6, 3, 3))
+    matrices = root @ np.swapaxes(root, -1, -2) + 0.1 * np.eye(3)
+    right = random.random((5, 6, 3))
+    upper = {(i, j): matrices[..., i, j] for i in range(3) for j in range(i, 3)}
+    expected = np.linalg.solve(matrices, right[..., None])[..., 0]
+    assert np.allclose(_solved(upper, right), expected, rtol=1e-4, atol=1e-4)
