@@ -178,8 +178,9 @@ def _side(
     )
     neck = middle + _NECK_OUT * (joint - middle) - unit * _NECK_UP * down
     armpit = joint - unit * 0.04 * turned * out + unit * _ARMPIT_DOWN * down
-    widths = tuple(w * unit for w in _ARM_HALF_WIDTHS)
-    return SideTarget(neck, shoulder, joint, armpit, elbow, wrist, widths, elbow_seen, wrist_seen)  # type: ignore[arg-type]
+    first, second, third = (w * unit for w in _ARM_HALF_WIDTHS)
+    widths = (first, second, third)
+    return SideTarget(neck, shoulder, joint, armpit, elbow, wrist, widths, elbow_seen, wrist_seen)
 
 
 def _edge(

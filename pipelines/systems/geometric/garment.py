@@ -126,7 +126,8 @@ def _above_hem(mask: Mask, marks: Landmarks) -> Mask:
     between = (xs >= ends[0, 0] - 0.05 * width) & (xs <= ends[1, 0] + 0.05 * width)
     below = mask & (rows > line[None]) & between[None]
     if below.any() and np.nonzero(below)[0].max() - ends[:, 1].mean() > BODYSUIT * width:
-        return mask & ~below
+        above: Mask = mask & ~below
+        return above
     return mask
 
 

@@ -123,8 +123,8 @@ def _mirrored(side: SidePoints, width: int) -> SidePoints:
     return moved(side, lambda p: (width - 1, 0) + p * (-1, 1))
 
 
-def _side(mask: Mask, axis: float) -> SidePoints:
-    """Landmarks of the side on the left of the image."""
+def _side(mask: Mask, axis: float, *, parted: bool = False) -> SidePoints:
+    """Landmarks of the side on the left of the image; ``parted`` after a sleeve was cut free."""
     edge = trunk_edge(mask, axis)
     rows = np.flatnonzero(edge >= 0)
     top, bottom = int(rows[0]), int(rows[-1])
@@ -132,9 +132,9 @@ def _side(mask: Mask, axis: float) -> SidePoints:
     half = _half_width(mask, edge, axis)
     collar = find_collar(mask, axis, half)
     armpit = gap_top(mask, edge, collar[1], tall)
-    loose = _loose_cuff(mask, edge, axis) if armpit is None else None
+    loose = _loose_cuff(mask, edge, axis) if armpit is None and not parted else None
     if loose is not None and loose[1] > collar[1] + 1.3 * half:
-        return _side(_parted(mask, loose, int(collar[1] + 0.85 * half)), axis)
+        return _side(_parted(mask, loose, int(collar[1] + 0.85 * half)), axis, parted=True)
     outline = outer_line(mask, collar, half, axis)
     shoulder: Point | None = None
     if armpit is None:
@@ -142,8 +142,8 @@ def _side(mask: Mask, axis: float) -> SidePoints:
     hem = _hem(edge, axis, top + tall // 2)
     if armpit is None:
         armpit = find_underarm(mask, edge, axis, outline, hem, half)
-    if shoulder is None and _touches(mask, armpit, collar, half, tall):
-        return _side(_parted(mask, armpit, int(collar[1] + 0.85 * half)), axis)
+    if shoulder is None and not parted and _touches(mask, armpit, collar, half, tall):
+        return _side(_parted(mask, armpit, int(collar[1] + 0.85 * half)), axis, parted=True)
     flank = _flank(edge, armpit, hem)
     if shoulder is not None:
         return SidePoints(collar, shoulder, armpit, hem, flank, None, None)

@@ -24,6 +24,9 @@ _OWN = 0.5
 _SLIM, _WIDE = 0.88, 1.2
 """Narrowest and widest garment, in widths of the body."""
 
+_SEAM = 1.0
+"""Least distance of a sleeve's seam from the spine, in those of the shoulder's end."""
+
 _LOW_ARMPIT = 1.8
 """Lowest armhole, in distances from the shoulder line to the body's armpit."""
 
@@ -95,7 +98,11 @@ def _side_points(
     widths = target.left_width if body is target.left else target.right_width
     source, placed = [side.collar, side.shoulder], []
     for point in (side.collar, side.shoulder):
-        placed.append(_on_shoulder_line(body, target, scale * abs(point[0] - origin[0])))
+        distance = scale * abs(point[0] - origin[0])
+        if point is side.shoulder and side.cuff_outer is not None:
+            # a sleeve begins where the arm does, however wide the garment is
+            distance = max(distance, _SEAM * float(np.hypot(*(body.shoulder - target.origin))))
+        placed.append(_on_shoulder_line(body, target, distance))
     body_armpit = float((body.armpit - target.origin) @ target.down)
     armpit = float(
         np.clip(scale * (side.armpit[1] - origin[1]), 0.9 * body_armpit, _LOW_ARMPIT * body_armpit)

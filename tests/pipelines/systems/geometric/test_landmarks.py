@@ -121,3 +121,18 @@ def test_sleeves_are_told_from_the_trunk():
 def test_an_empty_mask_is_refused():
     with pytest.raises(ValueError, match="empty"):
         silhouette(np.zeros((64, 48), bool))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_shape_is_too_strange(seed):
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((300, 240), np.uint8)
+    corners = rng.integers(10, 230, (rng.integers(3, 12), 2)).astype(np.int32)
+    cv2.fillPoly(mask, [corners], 1)
+    cv2.circle(mask, (120, 150), int(rng.integers(3, 60)), 1, -1)
+    shape = silhouette(mask > 0)
+    marks = find_landmarks(shape)
+    sleeve_masks(shape, marks)
+    for side in (marks.left, marks.right):
+        assert np.isfinite([side.collar, side.shoulder, side.armpit, side.hem]).all()
+        assert np.isfinite(side.flank).all()
