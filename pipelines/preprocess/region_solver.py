@@ -18,7 +18,7 @@ from pipelines.types import Array, Image
 Floats = NDArray[np.float32]
 
 _BINS = 32
-_FLOOR = 2e-5
+_FLOOR = 1e-6
 _SHADES = (0.45, 0.65, 0.85, 1.15)
 
 
