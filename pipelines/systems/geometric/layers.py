@@ -14,6 +14,7 @@ from pipelines.systems.geometric.bare_skin import bare_skin
 from pipelines.systems.geometric.body_frame import filled_polygon, hips, shoulders, torso_polygon
 from pipelines.systems.geometric.fill import (
     Floats,
+    closed,
     fill_holes,
     grain,
     grown,
@@ -123,7 +124,9 @@ def _plate(photo: Image, regions: Regions, trunk: Mask, removed: Mask) -> Image:
     if inner.any():
         cloth = membrane(regions.image.astype(np.float32), inner.astype(np.float32))
         cloth = cloth + grain(regions.image, inner, regions.unit_px / 12, 40)
-        below = (trunk & ~_above_waist(regions) & _above_end(lower)) | fill_holes(lower)
+        # a gap between the legs ends at the hem of the top
+        whole = closed(lower, regions.unit_px / 4)
+        below = (trunk & ~_above_waist(regions) & _above_end(whole)) | fill_holes(lower)
         plate = _over(plate, _enlarged(cloth, size), _soft(below, size))
     return _mixed(plate, photo, ~_soft(grown(gone, 2), size))
 
