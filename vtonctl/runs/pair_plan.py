@@ -82,7 +82,9 @@ class PairPlanner:
             return Planned(name, STAGE, "to_do", row), None
         inputs, reason = self._inputs(person, garment)
         if reason:
-            return Planned(name, STAGE, "blocked", row, reason), None
+            items = (self._item(Subject.PERSON, person), self._item(Subject.GARMENT, garment))
+            waiting = any(item.blocked_by(self.spec) == "waiting" for item in items)
+            return Planned(name, STAGE, "waiting" if waiting else "blocked", row, reason), None
         native = self._native(person) if self.request.native else None
         if native:
             inputs[Artifact.SOURCE.value] = native.sha256

@@ -29,7 +29,8 @@ class Planned:
     item: str
     stage: str
     state: str
-    """``current``, ``to_do``, ``failed``, ``poison`` or ``blocked``."""
+    """``current``, ``to_do``, ``failed``, ``poison``, ``blocked`` (it cannot be made) or
+    ``waiting`` (it could be, but not by this run)."""
     row: Row | None = None
     reason: str = ""
     """Why it is blocked."""
@@ -53,8 +54,14 @@ class Item:
     """What the run will make."""
     lost: dict[Artifact, str] = field(default_factory=dict)
     """What cannot be had, with the reason."""
+    waiting: set[Artifact] = field(default_factory=set)
+    """What of it another run could make."""
     steps: list[Step] = field(default_factory=list)
     planned: list[Planned] = field(default_factory=list)
+
+    def blocked_by(self, spec: StageSpec) -> str:
+        """``waiting`` if another run could make what a stage lacks, else ``blocked``."""
+        return "waiting" if self.waiting & set(spec.info.inputs) else "blocked"
 
 
 class ChainPlanner:
@@ -122,7 +129,7 @@ class ChainPlanner:
         if row and item.source is None and spec.info.inputs == (Artifact.SOURCE,):
             return self._without_source(item, row, write)
         if missing := self._missing(item, spec):
-            return self._lose(item, stage, write, row, "blocked", missing)
+            return self._lose(item, stage, write, row, item.blocked_by(spec), missing)
         if self.trust_params and row:
             spec = replace(spec, params=row.params)
         return self._decide(item, spec, row, write)
@@ -157,7 +164,7 @@ class ChainPlanner:
         if stage not in self.runnable:
             state = "out of date" if row else "missing"
             reason = f"{stage} is {state}: {NOT_RUN}"
-            return self._lose(item, stage, write, row, "blocked", reason)
+            return self._lose(item, stage, write, row, "waiting", reason)
         item.pending.update(write)
         item.steps.append(Step(spec, tuple(write), unless, recorded))
         return Planned(item.name, stage, "to_do", row)
@@ -172,6 +179,7 @@ class ChainPlanner:
         reason: str,
     ) -> Planned:
         item.lost.update(dict.fromkeys(write, reason))
+        item.waiting.update(write if state == "waiting" else ())
         return Planned(item.name, stage, state, row, reason)
 
     def _is_given(self, item: Item, artifact: Artifact, row: Row | None) -> bool:

@@ -154,7 +154,7 @@ def _announce(
     for stage in dict.fromkeys(entry.stage for entry in planned):
         current = sum(e.stage == stage and e.state == "current" for e in planned)
         session.sink.planned(stage, to_do.count(stage), current)
-    recorder.block((e.stage, e.item, e.reason) for e in planned if e.state == "blocked")
+    recorder.block([entry for entry in planned if entry.state in ("blocked", "waiting")])
     return to_do
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from vtonctl.runs.filehash import FileState, is_unchanged
 from vtonctl.runs.ledger import Ledger, Row
+from vtonctl.runs.plan import Planned
 from vtonctl.runs.result import ItemOutcome, ProgressSink
 from vtonctl.runs.tasks import ChainTask, Outcome, Task
 
@@ -23,8 +24,11 @@ class Recorder:
         root: Path,
         sink: ProgressSink,
         rows: dict[tuple[str, str], Row],
+        *,
+        dry_run: bool = False,
     ) -> None:
         self._ledger, self._scope, self._root, self._sink = ledger, scope, root, sink
+        self._dry_run = dry_run
         self.rows = rows
         self.outcomes: dict[tuple[str, str], ItemOutcome] = {}
 
@@ -51,15 +55,21 @@ class Recorder:
             self.outcomes[told.stage, told.item] = told
             self._sink.finished(told)
 
-    def block(self, blocked: Iterable[tuple[str, str, str]]) -> None:
-        """Note (stage, item, reason) of items that cannot be worked on, in one transaction."""
+    def block(self, planned: Iterable[Planned]) -> None:
+        """Note items that cannot be worked on, in one transaction.
+
+        What was made of one that only waits for another run stays as it is.
+        """
         rows = []
-        for stage, item, reason in blocked:
-            outcome = Outcome(item, stage, "blocked", code="blocked", message=reason)
+        for entry in planned:
+            outcome = Outcome(
+                entry.item, entry.stage, "blocked", code="blocked", message=entry.reason
+            )
             told = _told(outcome, None)
-            self.outcomes[stage, item] = told
-            old = self.rows.get((stage, item))
-            if old is None or (old.status, old.message) != ("blocked", reason):
+            self.outcomes[entry.stage, entry.item] = told
+            old = self.rows.get((entry.stage, entry.item))
+            known = old is not None and (old.status, old.message) == ("blocked", entry.reason)
+            if entry.state == "blocked" and not known:
                 rows.append(self._row(outcome, {}))
             self._sink.finished(told)
         self._store(rows)
@@ -72,7 +82,7 @@ class Recorder:
     def _row(self, outcome: Outcome, params: Mapping[str, Any]) -> Row:
         old = self.rows.get((outcome.stage, outcome.item))
         outputs: dict[str, tuple[str, FileState | None]] = dict(outcome.outputs)
-        if old:
+        if old and not self._dry_run:
             outputs.update(_remove_superseded(self._root, old, outcome))
         return Row(
             stage=outcome.stage,
@@ -95,11 +105,6 @@ class Recorder:
     def _store(self, rows: Sequence[Row]) -> None:
         self._ledger.record(self._scope, rows)
         self.rows.update({(row.stage, row.item): row for row in rows})
-
-
-def recorded_outcome(row: Row, status: str) -> ItemOutcome:
-    """A row as it is shown."""
-    return _told(Outcome(row.item, row.stage, status), row)
 
 
 def _told(outcome: Outcome, row: Row | None) -> ItemOutcome:

@@ -38,7 +38,14 @@ class Session:
         """The recorder of a scope, with its rows read once."""
         if scope not in self.recorders:
             rows = self.ledger.rows(scope)
-            self.recorders[scope] = Recorder(self.ledger, scope, self.rundir.root, self.sink, rows)
+            self.recorders[scope] = Recorder(
+                self.ledger,
+                scope,
+                self.rundir.root,
+                self.sink,
+                rows,
+                dry_run=self.options.dry_run,
+            )
         return self.recorders[scope]
 
     def store_hashes(self) -> None:

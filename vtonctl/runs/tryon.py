@@ -184,7 +184,7 @@ def _announce(recorder: Recorder, sink: ProgressSink, planned: Sequence[Planned]
             recorder.keep(entry.row, entry.stage, entry.item, entry.state)
     to_do = [entry.stage for entry in planned if entry.state == "to_do"]
     sink.planned(STAGE, len(to_do), sum(entry.state == "current" for entry in planned))
-    recorder.block((e.stage, e.item, e.reason) for e in planned if e.state == "blocked")
+    recorder.block([entry for entry in planned if entry.state in ("blocked", "waiting")])
     return to_do
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from run_harness import count, make_photos, tree
+from run_harness import count, make_photos, make_trouble, tree
 
 from pipelines.errors import InputError, ListError, UsageError
 from vtonctl.runs.preprocess import run_preprocess
 from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
+from vtonctl.runs.status import read_status
 from vtonctl.runs.tryon import run_tryon
 
 OPTIONS = RunOptions(jobs=2)
@@ -155,7 +156,8 @@ def test_stale_data_is_not_worn(tmp_path, prepared, sink):
     result = run_tryon(request, OPTIONS, sink)
     assert count(result) == {"current": 6, "blocked": 2}
     assert "frame is out of date" in result.failures[0].message
-    assert not list((tmp_path / "results").glob("p000__*")), "nor is yesterday's picture kept"
+    assert "vtonctl preprocess" in result.failures[0].message
+    assert len(list((tmp_path / "results").glob("p000__*"))) == 2, "another run may make it current"
     assert run_preprocess(replace(prepared), OPTIONS, sink).exit_code() == 0
     assert count(run_tryon(request, OPTIONS, sink)) == {"current": 6, "done": 2}
 
@@ -181,3 +183,15 @@ def test_bad_lists_are_found_before_any_work(finished, tmp_path, sink):
     assert run_tryon(request, OPTIONS, sink).exit_code() == 0
     assert [p.name for p in data.glob("test/image/*")] == ["p001.jpg"]
     assert [p.name for p in out.glob("*.png")] == ["p001__g501.png"]
+
+
+def test_a_dry_run_removes_nothing(finished, tmp_path, fakes, sink):
+    make_trouble(finished.prepare.photos / "p000.jpg", fakes.TROUBLE["refuse"])
+    run_preprocess(finished.prepare, OPTIONS, sink)
+    before = tree(tmp_path)
+    result = run_tryon(finished, replace(OPTIONS, dry_run=True), sink)
+    assert count(result, "tryon") == {"current": 6, "blocked": 2}
+    assert [s.blocked for s in read_status(finished.out).stages if s.stage == "tryon"] == [2]
+    assert tree(tmp_path) == before
+    run_tryon(finished, OPTIONS, sink)
+    assert not list(finished.out.glob("p000__*")), "the person of these pictures is gone"
