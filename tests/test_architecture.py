@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,13 @@ MAX_LINES = 400
 MAX_FUNCTION = 60
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"), str(path))
 
 
-def imports(path: Path, *, top_level: bool = False) -> set[str]:
+@cache
+def imports(path: Path) -> set[str]:
     """Dotted names of the modules that a file imports (type checking blocks left out)."""
     module = tree(path)
     unseen = {
@@ -30,9 +33,8 @@ def imports(path: Path, *, top_level: bool = False) -> set[str]:
         if isinstance(block, ast.If) and ast.unparse(block.test).endswith("TYPE_CHECKING")
         for node in ast.walk(block)
     }
-    nodes = list(module.body) if top_level else list(ast.walk(module))
     found: set[str] = set()
-    for node in nodes:
+    for node in ast.walk(module):
         if id(node) in unseen:
             continue
         if isinstance(node, ast.Import):

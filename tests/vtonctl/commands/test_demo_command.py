@@ -3,11 +3,20 @@
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from pipelines import demo_garments
 from pipelines.demo_garments import garment_names
 from vtonctl import app
 from vtonctl.commands import demo
+
+
+@pytest.fixture(autouse=True)
+def quick_drawing(monkeypatch):
+    """How garments look is tested elsewhere."""
+    grey = np.full((64, 48, 3), 128, np.uint8)
+    monkeypatch.setattr(demo_garments, "draw_garment", lambda name: grey)
 
 
 def test_photos_and_garments_are_laid_out_and_all_pairs_asked_for(asked, tmp_path, astronaut):
@@ -21,7 +30,7 @@ def test_photos_and_garments_are_laid_out_and_all_pairs_asked_for(asked, tmp_pat
     assert asked.request.out == out / "results" and asked.request.all_pairs
 
 
-def test_a_second_time_nothing_is_drawn_again(asked, tmp_path, monkeypatch):
+def test_a_second_time_nothing_is_drawn_again(asked, tmp_path):
     app.run(["demo", "--out", str(tmp_path)])
     times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.jpg")}
     app.run(["demo", "--out", str(tmp_path)])
