@@ -77,7 +77,7 @@ def outer_line(mask: Mask, collar: Point, half: float, axis: float) -> Points:
     top, reach = int(collar[1]), int(collar[1] + 2.1 * half)
     rows = [y for y in range(top, min(reach, len(mask))) if mask[y, : round(axis)].any()]
     xs = ndimage.gaussian_filter1d(np.array([mask[y].argmax() for y in rows], float), 1.5)
-    outline = np.stack([xs, np.array(rows, float)], axis=1)
+    outline: Points = np.stack([xs, np.array(rows, float)], axis=1)
     columns = np.arange(round(collar[0]), int(xs[0]), -1)
     if len(columns) < 2:
         return outline
