@@ -89,6 +89,12 @@ def test_each_exit_code(monkeypatch, photos, capsys, behaviour, code, flags):
         assert (document["schema_version"], document["exit_code"]) == (1, code)
 
 
+def test_an_interrupted_run_says_how_to_go_on(monkeypatch, photos, capsys):
+    fake_run(monkeypatch, result_of(outcome(), outcome("pending"), interrupted_by=2))
+    assert app.run(["preprocess", str(photos)]) == ExitCode.INTERRUPTED
+    assert "interrupted after 1 s: 1 made; the same command again" in capsys.readouterr().out
+
+
 def test_exit_4_when_a_result_is_flagged_and_that_was_asked(monkeypatch, tmp_path, capsys):
     module = types.ModuleType("vtonctl.runs.tryon")
     module.run_tryon = lambda request, options, sink: RunResult(

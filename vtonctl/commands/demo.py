@@ -54,7 +54,7 @@ def run(
 
     with screen.progress() as sink:
         result = run_tryon(request, run_options, sink)
-    page = write_report(request)
+    page = None if result.interrupted_by else write_report(request)
     return setup.show_run(screen, "demo", result, report=page and page.resolve())
 
 

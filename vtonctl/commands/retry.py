@@ -39,6 +39,6 @@ def run(
     with screen.progress() as sink:
         result = run_retry(root, run_options, sink)
     page = None
-    if not result.dry_run and RunDir(result.out).results.is_file():
+    if not (result.dry_run or result.interrupted_by) and RunDir(result.out).results.is_file():
         page, _ = write_tryon_report(result.out, find_data(result.out))
     return setup.show_run(screen, "retry", result, report=page)

@@ -113,7 +113,9 @@ def run(
 
     with screen.progress() as sink:
         result = run_tryon(request, run_options, sink)
-    page = None if no_report or result.dry_run else write_report(request)
+    # who interrupts a run does not want to wait for its report
+    left_out = no_report or result.dry_run or result.interrupted_by
+    page = None if left_out else write_report(request)
     return setup.show_run(screen, "tryon", result, report=page, fail_on_flag=fail_on_flag)
 
 

@@ -143,6 +143,9 @@ def _sentence(document: RunDocument) -> Text:
         takes = f" (about {duration(document.estimate_s)})" if document.estimate_s else ""
         return Text(f"to do: {planned}{takes}, up to date: {current}")
     took = duration(document.seconds)
+    if document.exit_code > 128:
+        words = f"interrupted after {took}: {made} made; the same command again goes on from there"
+        return Text(words, "yellow")
     if not made and not document.failures:
         return Text(f"nothing to do: {current} up to date ({took})", "green")
     wrong = Counter(f.status == "blocked" for f in document.failures)
