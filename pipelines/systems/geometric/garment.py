@@ -101,6 +101,8 @@ def prepare_garment(inputs: GarmentInputs) -> PreparedGarment:
     neckline = find_neckline(inputs.image, mask, marks)
     inner = neckline.inner
     ratio = max((s.length for s in (left, right) if s), default=0.0) / _shoulder_width(marks)
+    if not (mask & ~inner).any():
+        inner = np.zeros(size, np.bool_)
     return PreparedGarment(
         image=carry_outward(inputs.image, mask & ~inner),
         alpha=soft_edge(mask & ~inner),

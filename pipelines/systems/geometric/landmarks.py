@@ -139,7 +139,7 @@ def _side(mask: Mask, axis: float, *, parted: bool = False) -> SidePoints:
     shoulder: Point | None = None
     if armpit is None:
         shoulder, armpit = find_armhole(outline, collar, half)
-    hem = _hem(edge, axis, top + tall // 2)
+    hem = _hem(edge, axis, top + tall // 2, half)
     if armpit is None:
         armpit = find_underarm(mask, edge, axis, outline, hem, half)
     if shoulder is None and not parted and _touches(mask, armpit, collar, half, tall):
@@ -205,13 +205,14 @@ def _half_width(mask: Mask, edge: NDArray[np.int64], axis: float) -> float:
     return max(half, 0.15 * mask.shape[1], 4.0)
 
 
-def _hem(edge: NDArray[np.int64], axis: float, start: int) -> Point:
+def _hem(edge: NDArray[np.int64], axis: float, start: int, half: float) -> Point:
     rows = np.flatnonzero(edge >= 0)
     rows = rows[rows >= start]
     width = axis - edge[rows]
-    if width[-max(1, len(rows) // 20) :].mean() < 0.45 * width.max():
+    trunk = width < 1.6 * half
+    if trunk.any() and width[-max(1, len(rows) // 20) :].mean() < 0.45 * half:
         # a bodysuit: what lies below the hips is worn out of sight
-        rows = rows[: int(np.flatnonzero(width > 0.93 * width.max())[-1]) + 1]
+        rows = rows[: int(np.flatnonzero(trunk & (width > 0.93 * width[trunk].max()))[-1]) + 1]
     corner = rows[int(np.argmax(0.6 * (axis - edge[rows]) + rows))]
     return np.array([edge[corner], corner], float)
 

@@ -81,7 +81,8 @@ def warp_garment(garment: PreparedGarment, target: BodyTarget, size: Size) -> Wa
     """
     trunk = fit_trunk(garment, target)
     sleeves = _sleeves(garment, target, trunk)
-    parts = [Part.TORSO, *(s.part for s in sleeves)]
+    shown = set(np.unique(garment.parts[garment.alpha > 0]).tolist())
+    parts = [p for p in (Part.TORSO, *(s.part for s in sleeves)) if p in shown]
     sheets = [_sheet(garment, part, trunk, sleeves) for part in parts]
     measures = _measures(sheets)
     image, alpha, layers = _render(garment, parts, sheets, sleeves, size, measures["scale"])
@@ -91,7 +92,7 @@ def warp_garment(garment: PreparedGarment, target: BodyTarget, size: Size) -> Wa
     return WarpedGarment(
         image=image,
         alpha=alpha,
-        torso=layers[Part.TORSO],
+        torso=layers.get(Part.TORSO, empty),
         left_sleeve=layers.get(right if swapped else left, empty),
         right_sleeve=layers.get(left if swapped else right, empty),
         measures=measures,
