@@ -191,9 +191,12 @@ def _neck(
     if face.sum() < 20:
         return np.asarray(labelled, bool)
     like = skin_like(image, shrunk(face, unit / 25) if shrunk(face, unit / 25).any() else face)
-    # a little of the neck is often called garment, too
-    nearby = grown(face | labelled | ((ids == 0) & zone & like), unit / 9)
-    found = zone & foreground & like & ((ids == 0) | (np.isin(ids, _TOPS) & nearby))
+    unnamed = ids == 0
+    if labelled.sum() < 0.02 * face.sum():
+        # label sets without a neck call a little of it garment, too
+        nearby = grown(face | (unnamed & zone & like), unit / 9)
+        unnamed = unnamed | (np.isin(ids, _TOPS) & nearby)
+    found = zone & foreground & like & unnamed
     found = opened(found | labelled, unit / 40)
     # hair may lie between face and neck
     near = grown(found | face, unit / 9)
