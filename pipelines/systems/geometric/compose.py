@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from pipelines.systems.geometric.fill import Floats
 from pipelines.systems.geometric.layers import Bytes, PersonLayers
@@ -62,7 +63,7 @@ def compose(person: PersonLayers, cloth: Cloth, folds: Floats) -> Composite:
     garment = _let_down(garment, layers, unit)
     trunk, sleeves = garment.trunk, garment.sleeves
     if person.tucked:
-        trunk = trunk * (1 - layers["lower"]) * _above_waistband(layers["lower"], unit)
+        trunk = trunk * _above_waistband(layers["lower"], unit)
     colours = _relit(garment, trunk, sleeves, layers, folds_here, unit)
 
     photo = person.photo[box].astype(np.float32)
@@ -141,7 +142,15 @@ def _above_waistband(lower: Alpha, unit: float) -> Alpha:
     sound = columns[first < np.median(first) + 0.15 * unit]
     edge = np.interp(np.arange(lower.shape[1]), sound, inside[:, sound].argmax(0))
     rows = np.arange(lower.shape[0])[:, None]
-    return np.clip(edge[None] + 2.5 - rows, 0, 1).astype(np.float32)
+    above: Alpha = np.clip(_smooth_line(edge, unit, 35)[None] + 2.5 - rows, 0, 1)
+    return above.astype(np.float32)
+
+
+def _smooth_line(rows: NDArray[np.float64], unit: float, percentile: float) -> NDArray[np.float64]:
+    """A row per column without the teeth of a label map's edge: waistbands and hems are smooth."""
+    width = max(3, round(0.35 * unit))
+    kept = ndimage.percentile_filter(rows, percentile, width, mode="nearest")
+    return np.asarray(ndimage.gaussian_filter1d(kept, 0.06 * unit, mode="nearest"))
 
 
 def _placed(cloth: Cloth, colours: Floats, trunk: Alpha, box: tuple[slice, slice]) -> Cloth:
@@ -174,6 +183,11 @@ def _let_down(garment: Cloth, layers: dict[str, Alpha], unit: float) -> Cloth:
     hem = height - 1 - inside[::-1].argmax(0)
     old = (layers["removed"] > 0.5) & (layers["trunk"] > 0.5)
     end = np.where(old.any(0), height - 1 - old[::-1].argmax(0), 0)
+    below = np.flatnonzero(end > np.median(hem[has]) - 0.2 * unit)
+    if len(below):
+        span = slice(int(below[0]), int(below[-1]) + 1)
+        line = np.interp(np.arange(span.start, span.stop), below, end[below])
+        end[span] = np.round(_smooth_line(line, unit, 65)).astype(end.dtype)
     gap = np.where(has, end - hem, 0)
     missing = np.median(gap[has & (gap > 0)]) if (has & (gap > 0)).any() else 0
     if not 0 < missing < _LONGEST_HEM * unit:

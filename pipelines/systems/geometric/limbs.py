@@ -94,10 +94,12 @@ def find_arm(regions: Regions, *, left: bool) -> Arm | None:
         inside = 0 <= x < width and 0 <= y < height
         shown = not inside or bool((regions.arms & (near < 0.3 * unit)).sum() > 0.01 * unit * unit)
     wrist_seen = body.seen(wrist)
-    if wrist_seen and shown:
+    if wrist_seen:
+        # a hand in a pocket leaves its wrist in the old cuff
+        beyond = (0.2 if shown else 0.25) * unit
         ahead = axis[-1] - axis[-3]
-        ahead = axis[-1] + ahead / max(float(np.linalg.norm(ahead)), 1e-3) * 0.1 * unit
-        axis, half = np.vstack([axis, ahead]), np.append(half, 0.9 * half[-1])
+        ahead = axis[-1] + ahead / max(float(np.linalg.norm(ahead)), 1e-3) * beyond
+        axis, half = np.vstack([axis, ahead]), np.append(half, 0.85 * half[-1])
         along = np.append(along, np.float32(1))
     return Arm(axis.astype(np.float32), half.astype(np.float32), along, shown, wrist_seen)
 

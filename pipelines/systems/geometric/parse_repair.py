@@ -82,6 +82,37 @@ def hand_called_top(
     return parts(found, round(unit * unit / 60))
 
 
+def cuff_called_lower(image: Image, old: Mask, lower: Mask, forearm: Mask, unit: float) -> Mask:
+    """The end of a sleeve that the parse took for trousers: the garment's colours on a forearm."""
+    band = lower & forearm
+    sleeve = old & forearm
+    if not band.any() or sleeve.sum() < 0.15 * forearm.sum():
+        return np.zeros(old.shape, bool)
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+    near = np.min(
+        [np.linalg.norm(lab - c, axis=-1) for c in garment_colours(image, sleeve)], axis=0
+    )
+    return parts(band & (near < _CLOTH_LAB), round(unit * unit / 400))
+
+
+def collar_called_hair(hair: Mask, neck: Mask, old: Mask, unit: float) -> Mask:
+    """A band across the foot of the neck, thin and wide, that the parse took for hair."""
+    reach = max(2, round(0.16 * unit))
+    below_neck = _carried(neck, reach)
+    above_top = _carried(old[::-1], reach)[::-1]
+    band = opened(hair & below_neck & above_top, 1)
+    count, label, stats, _ = cv2.connectedComponentsWithStats(band.astype(np.uint8))
+    wide = stats[:, cv2.CC_STAT_WIDTH] > np.maximum(0.2 * unit, stats[:, cv2.CC_STAT_HEIGHT])
+    wide[0] = False
+    return np.asarray(wide[label] if count > 1 else np.zeros(hair.shape, bool))
+
+
+def _carried(mask: Mask, rows: int) -> Mask:
+    """Where ``mask`` lies in the same column at most ``rows`` higher up."""
+    count = np.cumsum(np.pad(mask, ((rows, 0), (0, 0))), axis=0, dtype=np.int32)
+    return np.asarray(count[rows:] > np.pad(count, ((rows, 0), (0, 0)))[rows:-rows], bool)
+
+
 def rim(region: Mask, free: Mask, width: float) -> Mask:
     """``free`` pixels just beyond a region: what the label map left out of it."""
     return opened(region | (grown(region, width) & free), 1) & ~region

@@ -33,6 +33,8 @@ from pipelines.systems.geometric.fill import (
     shrunk,
 )
 from pipelines.systems.geometric.parse_repair import (
+    collar_called_hair,
+    cuff_called_lower,
     garment_called,
     hand_called_top,
     other_hue,
@@ -107,6 +109,15 @@ def find_regions(person: PersonInputs) -> Regions:
         old |= claimed
         for region in (lower, left, right, head):
             region &= ~claimed
+    for region, called in (
+        (head, collar_called_hair(head & (ids != LIP20.FACE), neck, old, unit)),
+        *(
+            (lower, cuff_called_lower(image, old, lower, forearm, unit))
+            for forearm in _forearms(body, unit, old.shape)
+        ),
+    ):
+        old |= called
+        region &= ~called
     free = (ids == 0) & (different > _RIM_LEVELS)
     left |= rim(left, free & ~old & ~neck, unit / 18)
     right |= rim(right, free & ~old & ~neck, unit / 18)
@@ -118,6 +129,22 @@ def find_regions(person: PersonInputs) -> Regions:
         image=image, body=body, unit_px=unit, scale=scale, old=old, head=head, neck=neck & ~head,
         left_arm=left, right_arm=right, lower=lower & ~old, background=background,
     )  # fmt: skip
+
+
+def _forearms(body: Keypoints, unit: float, shape: tuple[int, ...]) -> list[Mask]:
+    """Where the forearms and wrists are, whatever covers them."""
+    found = []
+    for elbow, wrist in (
+        (Body25.LEFT_ELBOW, Body25.LEFT_WRIST),
+        (Body25.RIGHT_ELBOW, Body25.RIGHT_WRIST),
+    ):
+        if body.seen(elbow) and body.seen(wrist):
+            a, b = body.xy[elbow], body.xy[wrist] + 0.15 * (body.xy[wrist] - body.xy[elbow])
+            ends = [tuple(p.round().astype(int).tolist()) for p in (a, b)]
+            canvas = np.zeros(shape, np.uint8)
+            cv2.line(canvas, ends[0], ends[1], (1,), max(1, round(0.3 * unit)))
+            found.append(canvas.astype(bool))
+    return found
 
 
 def _top_and_arms(
