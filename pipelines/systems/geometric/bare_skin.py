@@ -8,7 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.systems.geometric.body_frame import filled_polygon, shoulders, torso_polygon
+from pipelines.systems.geometric.body_frame import (
+    filled_polygon,
+    hips,
+    shoulders,
+    torso_polygon,
+)
 from pipelines.systems.geometric.fill import Floats, grown, shrunk
 from pipelines.systems.geometric.limbs import Arm, find_arm
 from pipelines.systems.geometric.parse_repair import skin_like
@@ -68,6 +73,7 @@ def bare_skin(regions: Regions, face: Mask) -> BareSkin:
     beside_trunk = 1 - cv2.GaussianBlur(
         grown(_shrunk_trunk(regions), 0.09 * unit).astype(np.float32), (0, 0), unit / 40
     )
+    trunk_middle = np.mean([*shoulders(regions.body, unit), *hips(regions.body, unit)], axis=0)
     reach = []
     for left, seen in ((True, regions.left_arm), (False, regions.right_arm)):
         arm = find_arm(regions, left=left)
@@ -86,9 +92,11 @@ def bare_skin(regions: Regions, face: Mask) -> BareSkin:
         arm_shape = np.maximum(arm_shape, np.maximum(soft, _smooth_edge(seen)))
         hidden = drawn & _shrunk_trunk(regions) & ~seen
         in_front = soft if arm.shown else soft * ~hidden
-        # at the armhole the arm lies under the garment, beside it and farther down over it
+        # at the armhole the arm lies under the garment, farther down more and more over it
         inward = _inward(arm, regions)
-        ramp = np.maximum(np.clip((order - 0.19) / 0.02, 0, 1), beside_trunk * ~inward)
+        limit = -1 + 2.3 * np.clip((order - 0.1) / 0.35, 0, 1)
+        slanting = np.clip((limit - arm.across(shape, trunk_middle)) / 0.12 + 0.5, 0, 1)
+        ramp = np.maximum(slanting, beside_trunk * ~inward)
         over = np.maximum(over, ramp * np.maximum(in_front, _smooth_edge(seen)))
         hands |= seen & (order > (0.985 if arm.hand_seen else 0.8))
         beside = ~(grown(drawn, unit / 14) | seen) | inward

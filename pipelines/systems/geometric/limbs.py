@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from pipelines.body import Body25
 from pipelines.systems.geometric.body_frame import shoulders
@@ -46,6 +47,22 @@ class Arm:
         normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) * half[:, None]
         closed = np.concatenate([axis + normal, (axis - normal)[::-1]])
         return np.asarray((closed + 0.5) * scale - 0.5, np.float32)
+
+    def across(self, shape: tuple[int, ...], inner: NDArray[np.float32]) -> NDArray[np.float32]:
+        """For each pixel, how far it lies from the axis towards the point ``inner``.
+
+        ``float32 [H, W]`` in half widths: -1 on the arm's outer edge, 1 on its inner edge.
+        """
+        rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
+        pixels = np.stack([columns.ravel(), rows.ravel()], 1)
+        _, nearest = KDTree(self.axis).query(pixels)
+        tangent = np.gradient(self.axis, axis=0)
+        tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-3)
+        normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1)
+        upper = slice(0, len(self.axis) // 2)
+        side = np.sign(((inner - self.axis[upper]) * normal[upper]).sum())
+        offset = ((pixels - self.axis[nearest]) * normal[nearest]).sum(1) * (side or 1.0)
+        return np.asarray((offset / self.half[nearest]).reshape(shape[:2]), np.float32)
 
     def position(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """For each pixel, ``along`` of the nearest point of the axis, ``float32 [H, W]``."""
@@ -95,13 +112,28 @@ def find_arm(regions: Regions, *, left: bool) -> Arm | None:
         shown = not inside or bool((regions.arms & (near < 0.3 * unit)).sum() > 0.01 * unit * unit)
     wrist_seen = body.seen(wrist)
     if wrist_seen:
-        # a hand in a pocket leaves its wrist in the old cuff
-        beyond = (0.2 if shown else 0.25) * unit
-        ahead = axis[-1] - axis[-3]
-        ahead = axis[-1] + ahead / max(float(np.linalg.norm(ahead)), 1e-3) * beyond
+        ahead = axis[-1] + _to_hand(axis[-1], axis[-1] - axis[-3], seen if shown else None, unit)
         axis, half = np.vstack([axis, ahead]), np.append(half, 0.85 * half[-1])
         along = np.append(along, np.float32(1))
     return Arm(axis.astype(np.float32), half.astype(np.float32), along, shown, wrist_seen)
+
+
+def _to_hand(
+    wrist: NDArray[np.float64], direction: NDArray[np.float64], seen: Mask | None, unit: float
+) -> NDArray[np.float64]:
+    """How far an arm goes on beyond its wrist: into the visible hand, or into the old cuff."""
+    if seen is not None:
+        rows, columns = np.nonzero(seen)
+        offsets = np.stack([columns, rows], 1) - wrist
+        near = offsets[np.hypot(*offsets.T) < 0.6 * unit]
+        if len(near):
+            hand = near.mean(0)
+            length = float(np.linalg.norm(hand))
+            if length > 0.1 * unit and hand @ direction > 0:
+                return np.asarray(hand * min(1.0, 0.5 * unit / length))
+    # a hand in a pocket leaves its wrist in the old cuff
+    beyond = (0.1 if seen is not None else 0.25) * unit
+    return np.asarray(direction / max(float(np.linalg.norm(direction)), 1e-3) * beyond)
 
 
 def _fit(
