@@ -86,9 +86,11 @@ class ParseMap:
 
     def mask(self, *wanted: int) -> Mask:
         """``bool [H, W]``: where the id is one of ``wanted``."""
-        lookup = np.zeros(256, bool)
-        lookup[list(wanted)] = True
-        return lookup[self.ids]
+        # comparing bytes is many times faster than looking ids up in a table
+        found = np.zeros(self.ids.shape, bool)
+        for label in wanted:
+            found |= self.ids == int(label)
+        return found
 
 
 @dataclass(frozen=True)

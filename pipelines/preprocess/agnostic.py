@@ -94,8 +94,7 @@ def image_agnostic(image: Image, parse: ParseMap, pose: Pose, variant: str = "v3
     Face, lower clothes, legs and shoes (and, with ``v3.2``, hands) come back from the photo.
     Raises ``ItemError`` (``uncertain_pose``) when both shoulders are missing.
     """
-    painted = _painted(parse, pose, variant)
-    return np.where(painted[..., None], np.uint8(GRAY), image).astype(np.uint8)
+    return _grayed(image, _painted(parse, pose, variant))
 
 
 def agnostic_mask(parse: ParseMap, pose: Pose) -> Mask:
@@ -104,6 +103,11 @@ def agnostic_mask(parse: ParseMap, pose: Pose) -> Mask:
     The region that ``v3.2`` paints, together with all garment, neck and arm pixels of ``parse``
     and a rim around them. Hands, face, hair, head wear, lower clothes, legs and shoes stay.
     """
+    return _mask(parse, pose, _painted(parse, pose, "v3.2"))
+
+
+def _mask(parse: ParseMap, pose: Pose, painted: Mask) -> Mask:
+    """``agnostic_mask``, given what ``v3.2`` paints."""
     scale = parse.ids.shape[1] / REFERENCE_WIDTH
     arms = np.zeros(parse.ids.shape, bool)
     hands = np.zeros(parse.ids.shape, bool)
@@ -114,7 +118,7 @@ def agnostic_mask(parse: ParseMap, pose: Pose) -> Mask:
     worn = (parse.mask(*_GARMENT) | arms).astype(np.uint8)
     side = 2 * round(8 * scale) + 1
     rim = cv2.dilate(worn, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
-    region = _painted(parse, pose, "v3.2") | rim | parse.mask(*_GARMENT)
+    region = painted | rim | parse.mask(*_GARMENT)
     return region & ~hands & ~parse.mask(*_PROTECTED)
 
 
@@ -144,15 +148,22 @@ class AgnosticStage:
                 hint="Make the parse again from this photo.",
             )
         try:
+            painted = _painted(parse, pose, self._variant)
+            scaled = painted if self._variant == "v3.2" else _painted(parse, pose, "v3.2")
             return Outputs(
                 {
                     Artifact.PARSE_AGNOSTIC: parse_agnostic(parse, pose),
-                    Artifact.AGNOSTIC: image_agnostic(image, parse, pose, self._variant),
-                    Artifact.AGNOSTIC_MASK: agnostic_mask(parse, pose),
+                    Artifact.AGNOSTIC: _grayed(image, painted),
+                    Artifact.AGNOSTIC_MASK: _mask(parse, pose, scaled),
                 }
             )
         except ItemError as error:
             return error
+
+
+def _grayed(image: Image, painted: Mask) -> Image:
+    gray = np.full_like(image, GRAY)
+    return np.asarray(cv2.copyTo(image, (~painted).view(np.uint8), gray), np.uint8)
 
 
 def _painted(parse: ParseMap, pose: Pose, variant: str) -> Mask:
