@@ -13,6 +13,8 @@ from pipelines.types import Image, Keypoints, Mask
 _RIM_LEVELS = 16.0
 _SKIN_DISTANCE = 3.2
 _CLOTH_LAB = 20.0
+_DARK_SHARE = 0.33  # of the face's light; a neck in the chin's shadow keeps about half
+_FLECKED_SHARE = 0.3
 _HUE_SHARE = 0.025  # of red, green or blue in the sum of the three
 
 
@@ -36,6 +38,22 @@ def other_hue(image: Image, skin: Mask, where: Mask) -> Mask:
     spread = np.median(np.abs(share[skin] - typical).max(-1))
     nothing[where] = np.abs(share[where] - typical).max(-1) > _HUE_SHARE + 1.5 * spread
     return nothing
+
+
+def collar_called_neck(image: Image, skin: Mask, neck: Mask, unit: float) -> Mask:
+    """Cloth that the parse took for neck: another hue, or far darker than skin in the shade.
+
+    Among the flecks of a print lies what has the colour of skin by chance; it goes with them.
+    """
+    strange = other_hue(image, skin, neck)
+    if skin.any():
+        light = image.astype(np.float32).mean(-1)
+        strange |= neck & (light < _DARK_SHARE * float(np.median(light[skin])))
+    side = 2 * max(1, round(unit / 18)) + 1
+    share = cv2.blur(strange.astype(np.float32), (side, side))
+    of_neck = np.maximum(cv2.blur(neck.astype(np.float32), (side, side)), 1e-3)
+    flecked = neck & (share > _FLECKED_SHARE * of_neck)
+    return parts(opened(strange | flecked, unit / 60) & neck, round(unit * unit / 400))
 
 
 def garment_colours(image: Image, mask: Mask) -> NDArray[np.float32]:

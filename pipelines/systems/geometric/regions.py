@@ -34,10 +34,10 @@ from pipelines.systems.geometric.fill import (
 )
 from pipelines.systems.geometric.parse_repair import (
     collar_called_hair,
+    collar_called_neck,
     cuff_called_lower,
     garment_called,
     hand_called_top,
-    other_hue,
     rim,
     skin_like,
     sleeve_called_arm,
@@ -93,9 +93,7 @@ def find_regions(person: PersonInputs) -> Regions:
     top, left, right = _top_and_arms(image, ids, body, unit)
     neck = _neck(image, ids, body, unit, different > _FOREGROUND_LEVELS)
     foreground = (different > _FOREGROUND_LEVELS) & ~neck
-    # a collar taken for neck
-    collar = other_hue(image, ids == LIP20.FACE, neck)
-    collar = parts(opened(collar, unit / 60), round(unit * unit / 400))
+    collar = collar_called_neck(image, ids == LIP20.FACE, neck, unit)
     neck &= ~collar
     top |= collar
     # skin found apart from the neck is mostly a print
