@@ -33,7 +33,7 @@ POSE = StageInfo(
 )
 PARSE = StageInfo(
     name="parse",
-    version=1,
+    version=2,
     subject=Subject.PERSON,
     inputs=(Artifact.IMAGE, Artifact.POSE),
     outputs=(Artifact.PARSE,),

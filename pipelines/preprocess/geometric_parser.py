@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.body import scaled
 from pipelines.flags import Flag
 from pipelines.labels import LIP20
 from pipelines.preprocess.body_regions import Floats, Region
@@ -34,6 +36,9 @@ from pipelines.preprocess.region_solver import infer
 from pipelines.types import Alpha, Image, Mask, ParseMap, Pose
 
 WORK_HEIGHT = 224
+MASK_HEIGHT = 512
+"""The person is masked at this height: more than the 224 rows that are looked at."""
+
 UNCERTAIN_BELOW = 0.35
 
 _STRENGTH = 6.0
@@ -67,15 +72,20 @@ class _Solved:
 
 def parse_person(image: Image, pose: Pose) -> ParsedPerson:
     """LIP20 ids for the person that ``pose`` describes; see ``parse_masked_person``."""
-    return parse_masked_person(image, pose, person_mask(image, pose))
+    scale = MASK_HEIGHT / image.shape[0]
+    if scale >= 1:
+        return parse_masked_person(image, pose, person_mask(image, pose))
+    shape = (max(1, round(image.shape[1] * scale)), MASK_HEIGHT)
+    small = np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA), np.uint8)
+    return parse_masked_person(image, pose, person_mask(small, scaled(pose, scale, scale)))
 
 
 def parse_masked_person(image: Image, pose: Pose, alpha: Alpha) -> ParsedPerson:
     """LIP20 ids for the person that ``pose`` describes and ``alpha`` covers.
 
-    ``image`` is ``uint8 [H, W, 3]``, ``pose`` is in its pixels, ``alpha`` is ``float32 [H, W]``
-    in 0..1. The score is 1 for no doubt; below 0.35 the parse is flagged as uncertain.
-    Deterministic. Raises ``ItemError`` (``uncertain_pose``) when both shoulders are missing.
+    ``image`` is ``uint8 [H, W, 3]``, ``pose`` is in its pixels, ``alpha`` is ``float32`` in 0..1
+    and shows the same at this or a smaller size. The score is 1 for no doubt; below 0.35 the
+    parse is flagged as uncertain. Deterministic. Raises ``ItemError`` (``uncertain_pose``) when both shoulders are missing.
     """
     solved = _solve(image, pose, alpha)
     beliefs = drop_specks(solved.beliefs)

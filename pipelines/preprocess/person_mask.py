@@ -89,11 +89,9 @@ def _of_person(alpha: Alpha, pose: Pose) -> Alpha:
     touched[0] = 0
     if not touched.any():
         raise ItemError("no person was found where the pose is", code="no_person")
-    if count == 2:
+    if touched[1:].all():
         return alpha
-    dropped = np.isin(parts, np.flatnonzero(touched == 0)) & (parts > 0)
-    if not dropped.any():
-        return alpha
+    dropped = (touched == 0)[parts] & (parts > 0)
     # with their soft borders
     near = cv2.dilate(dropped.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
     kept = (parts > 0) & ~dropped

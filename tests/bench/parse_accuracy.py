@@ -22,8 +22,7 @@ from PIL import Image
 from pipelines.body import from_coco18
 from pipelines.errors import ItemError
 from pipelines.labels import LIP20, palette
-from pipelines.preprocess.geometric_parser import parse_masked_person
-from pipelines.preprocess.person_mask import person_mask
+from pipelines.preprocess.geometric_parser import parse_person
 from pipelines.preprocess.pose import find_pose
 from pipelines.types import Keypoints, Pose
 
@@ -89,9 +88,8 @@ def measure(items, groups, *, own_pose, sheet):
         image = np.asarray(Image.open(path).convert("RGB"))
         try:
             pose = find_pose(image) if own_pose or numbers is None else given_pose(numbers)
-            alpha = person_mask(image, pose)
             start = time.process_time()
-            parsed = parse_masked_person(image, pose, alpha)
+            parsed = parse_person(image, pose)
             seconds.append(time.process_time() - start)
         except ItemError as error:
             failed.append(f"{path.name}: {error.code}")

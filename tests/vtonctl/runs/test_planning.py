@@ -30,7 +30,7 @@ def test_fingerprints_tell_everything_apart():
     base = fingerprint(PARSE, {"parser": "geometric"}, INPUTS)
     others = {
         fingerprint(POSE, {"parser": "geometric"}, INPUTS),
-        fingerprint(replace(PARSE, version=2), {"parser": "geometric"}, INPUTS),
+        fingerprint(replace(PARSE, version=PARSE.version + 1), {"parser": "geometric"}, INPUTS),
         fingerprint(PARSE, {"parser": "ours"}, INPUTS),
         fingerprint(PARSE, {"parser": "geometric"}, {"image": "aa", "pose": "bc"}),
         fingerprint(PARSE, {"parser": "geometric"}, {"image": "bb", "pose": "aa"}),
