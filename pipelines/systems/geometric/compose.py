@@ -192,16 +192,18 @@ def _let_down(garment: Cloth, layers: dict[str, Alpha], unit: float) -> Cloth:
     missing = np.median(gap[has & (gap > 0)]) if (has & (gap > 0)).any() else 0
     if not 0 < missing < _LONGEST_HEM * unit:
         return garment
+    # the last rows of a hem are mixed with what lay behind the garment in its photo
+    seam = max(2, round(0.02 * unit))
     # only below the hem proper, not below a sleeve or a shoulder
     columns = (
         has & (gap > 0) & (gap < _LONGEST_HEM * unit) & (hem > np.median(hem[has]) - 0.2 * unit)
     )
-    stretch = columns[None] & (rows > hem[None] - 2) & (rows <= end[None])
+    stretch = columns[None] & (rows > hem[None] - seam) & (rows <= end[None])
     if not stretch.any():
         return garment
     # colours go a little farther than the soft edge
-    coloured = columns[None] & (rows > hem[None] - 2) & (rows <= end[None] + 4)
-    source = np.where(coloured, 2 * (hem[None] - 2) - rows, rows).astype(np.float32)
+    coloured = columns[None] & (rows > hem[None] - seam) & (rows <= end[None] + 4)
+    source = np.where(coloured, 2 * (hem[None] - seam) - rows, rows).astype(np.float32)
     across = np.broadcast_to(np.arange(trunk.shape[1], dtype=np.float32), trunk.shape)
     moved = cv2.remap(garment.colours, np.ascontiguousarray(across), source, cv2.INTER_LINEAR)
     colours = np.asarray(moved, np.float32)

@@ -62,6 +62,26 @@ def soft_edge(mask: Mask) -> Alpha:
     return soft
 
 
+def paint_over(image: Image, mask: Mask, spot: Mask) -> Image:
+    """The image with a spot of the garment painted over with the cloth around it."""
+    if not spot.any():
+        return image
+    ys, xs = np.nonzero(spot)
+    reach = 4 + max(int(np.ptp(ys)), int(np.ptp(xs))) // 4
+    part = (
+        slice(max(0, ys.min() - reach), ys.max() + reach + 1),
+        slice(max(0, xs.min() - reach), xs.max() + reach + 1),
+    )
+    # what is not garment is painted too, so that no background runs into the cloth
+    unknown = (spot[part] | ~mask[part]).astype(np.uint8)
+    if unknown.all():
+        return image
+    painted = image.copy()
+    cloth = cv2.inpaint(np.ascontiguousarray(image[part]), unknown, 3, cv2.INPAINT_TELEA)
+    painted[part] = np.where(spot[part][..., None], cloth, image[part])
+    return painted
+
+
 def carry_outward(image: Image, mask: Mask) -> Image:
     """The image with the colours just inside the outline carried outward."""
     depth = max(1, round(mask.shape[0] / 400))

@@ -15,6 +15,7 @@ from pipelines.stage import GarmentInputs
 from pipelines.systems.geometric.cutout import (
     carry_outward,
     open_gaps,
+    paint_over,
     soft_edge,
     whole_piece,
 )
@@ -103,8 +104,9 @@ def prepare_garment(inputs: GarmentInputs) -> PreparedGarment:
     ratio = max((s.length for s in (left, right) if s), default=0.0) / _shoulder_width(marks)
     if not (mask & ~inner).any():
         inner = np.zeros(size, np.bool_)
+    image = paint_over(inputs.image, mask & ~inner, neckline.label & ~inner)
     return PreparedGarment(
-        image=carry_outward(inputs.image, mask & ~inner),
+        image=carry_outward(image, mask & ~inner),
         alpha=soft_edge(mask & ~inner),
         inner_collar=inner,
         parts=_parts(shape, left_mask, right_mask, size),

@@ -14,20 +14,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.systems.geometric.collar_patch import (
+    ABOVE,
+    BELOW,
+    BESIDE,
+    HALF,
+    CollarFrame,
+    find_label,
+    lining_beyond,
+)
 from pipelines.systems.geometric.landmarks import Landmarks
 from pipelines.systems.geometric.silhouette import Point, Points
 from pipelines.types import Image, Mask
-
-_HALF = 60
-"""Half the distance between the collar points in the patch that is searched, in pixels."""
-
-_ABOVE, _BELOW, _BESIDE = 1.0, 3.4, 1.25
-"""Reach of the patch around the middle of the collar points, in half neck widths."""
 
 _DEPTHS = np.concatenate([np.arange(0.24, 1.2, 0.04), np.arange(1.2, 3.0, 0.07)])
 _SHAPES = (1.0, 1.25, 1.6, 2.0, 2.6, 3.6)
 _NARROW = (1.0, 0.9)
 _BACK_BAND = (0.42, 0.58)
+_BELOW_LABEL = 0.12
 _LEAST_CHANGE, _CLEAR_CHANGE = 2.2, 12.0
 _USUAL_DEPTH, _USUAL_SHAPE = 0.62, 2.2
 
@@ -36,12 +40,14 @@ _USUAL_DEPTH, _USUAL_SHAPE = 0.62, 2.2
 class Neckline:
     """The front neckline of a garment photo.
 
-    ``inner`` is ``bool [H, W]``: garment pixels above the front edge between the collar points.
-    ``front`` is the edge's lowest point. ``certain`` is false where no edge was found and a usual
-    one was taken.
+    ``inner`` is ``bool [H, W]``: garment pixels above the front edge between the collar points,
+    and what goes on beyond it in the same lining. ``label`` is ``bool [H, W]``: the label sewn
+    into the back collar, wherever one was seen. ``front`` is the edge's lowest point. ``certain``
+    is false where no edge was found and a usual one was taken.
     """
 
     inner: Mask
+    label: Mask
     front: Point
     certain: bool
 
@@ -49,52 +55,84 @@ class Neckline:
 def find_neckline(image: Image, mask: Mask, marks: Landmarks) -> Neckline:
     """Find the front neckline in a garment photo ``uint8 [H, W, 3]`` with its mask."""
     left, right = marks.right.collar, marks.left.collar
-    middle, half = (left + right) / 2, float(np.hypot(*(right - left))) / 2
+    half = float(np.hypot(*(right - left))) / 2
     nothing = np.zeros_like(mask)
     trunk = abs(float(marks.left.armpit[0] - marks.right.armpit[0]))
     if half < 0.06 * trunk or half < 2:
-        return Neckline(nothing, marks.neck_top, False)
-    across = (right - left) / (2 * half)
-    down = np.array([-across[1], across[0]])
-    patch, cover = _patch(image, mask, middle, across, down, half)
-    notch = float((marks.neck_top - middle) @ down) / half
+        return Neckline(nothing, nothing, marks.neck_top, False)
+    frame = CollarFrame.between(left, right)
+    patch, cover = frame.patch(image, mask)
+    label = find_label(patch, cover)
+    seen = frame.unpatch(label, mask.shape) & mask
+    notch = frame.height(marks.neck_top)
     standing = notch < -0.3
-    found = _search(patch, cover, notch + 0.6 if notch > 0.5 else np.inf)
-    # a roll neck has no opening to see into; a shirt collar opens in a V
-    if standing and (found is None or found[0] < 0.6 or found[1] > 1.7):
-        return Neckline(nothing, marks.neck_top, found is not None)
-    if found is None and notch > 0.6:
-        return Neckline(nothing, marks.neck_top, False)
-    depth, shape, narrow = found or (max(_USUAL_DEPTH, notch + 0.3), _USUAL_SHAPE, 1.0)
-    inner = _above(mask.shape, mask, middle, across, down, half, (depth, shape, narrow))
-    front = middle + depth * half * down
-    return Neckline(inner, front, found is not None)
+    if standing:
+        return _standing(image, mask, marks, frame, seen)
+    low = _lowest(label)
+    found = _search(patch, cover, notch + 0.6 if notch > 0.5 else np.inf, low)
+    if found is None and notch > 0.6 and not seen.any():
+        return Neckline(nothing, seen, marks.neck_top, False)
+    depth = max(_USUAL_DEPTH, notch + 0.3, low + _BELOW_LABEL)
+    curve = found or (depth, _USUAL_SHAPE, 1.0)
+    inner = _above(mask, frame, curve)
+    if found is not None:
+        above = _under(patch.shape[:2], curve) & (cover > 0.5)
+        inner |= frame.unpatch(lining_beyond(patch, cover, above, label), mask.shape) & mask
+    front = frame.middle + curve[0] * frame.half * frame.down
+    return Neckline(inner, seen, front, found is not None)
 
 
-def _patch(
-    image: Image, mask: Mask, middle: Point, across: Point, down: Point, half: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lab colours ``float32 [h, w, 3]`` around the neck and the mask there, upright."""
-    step = half / _HALF
-    ys, xs = np.mgrid[-_ABOVE * _HALF : _BELOW * _HALF, -_BESIDE * _HALF : _BESIDE * _HALF]
-    at = middle + step * (xs[..., None] * across + ys[..., None] * down)
-    x, y = at[..., 0].astype(np.float32), at[..., 1].astype(np.float32)
-    margin = 3 * step + 2
-    low = np.maximum([y.min() - margin, x.min() - margin], 0).astype(int)
-    high = np.minimum([y.max() + margin, x.max() + margin], image.shape[:2]).astype(int)
-    part = (slice(low[0], high[0]), slice(low[1], high[1]))
-    calm = cv2.GaussianBlur(image[part], (0, 0), max(0.5, 0.5 * step))
-    x, y = x - np.float32(low[1]), y - np.float32(low[0])
-    colours = cv2.remap(calm, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    patch = cv2.cvtColor(colours.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    cover = cv2.remap(mask[part].astype(np.float32), x, y, cv2.INTER_LINEAR)
-    return patch.astype(np.float32), cover.astype(np.float32)
+def _standing(
+    image: Image, mask: Mask, marks: Landmarks, frame: CollarFrame, label: Mask
+) -> Neckline:
+    """The neckline of a collar that stands up: a roll neck, or a shirt collar open in a V."""
+    patch, cover = frame.patch(image, mask)
+    found = _search(patch, cover, np.inf, -np.inf)
+    if found is not None and found[0] >= 0.6 and found[1] <= 1.7:
+        front = frame.middle + found[0] * frame.half * frame.down
+        return Neckline(_above(mask, frame, found), label, front, True)
+    top = _top_corners(mask, frame)
+    if top is not None and label.any():
+        # what can be seen into is the fold at the top, narrower than the collar's foot
+        frame = CollarFrame.between(*top)
+        patch, cover = frame.patch(image, mask)
+        low = _lowest(frame.to_patch(label) > 0.5)
+        found = _search(patch, cover, np.inf, low)
+        if found is not None and found[0] >= 0.6 and found[1] <= 1.7:
+            front = frame.middle + found[0] * frame.half * frame.down
+            return Neckline(_above(mask, frame, found), label, front, True)
+    nothing = np.zeros_like(mask)
+    return Neckline(nothing, label, marks.neck_top, found is not None)
+
+
+def _top_corners(mask: Mask, frame: CollarFrame) -> tuple[Point, Point] | None:
+    """The ends of the upper edge of a collar that stands up."""
+    cover = frame.to_patch(mask) > 0.5
+    rows = np.flatnonzero(cover.any(axis=1))
+    if not len(rows):
+        return None
+    row = rows[0] + round(0.14 * HALF)
+    columns = np.flatnonzero(cover[min(row, len(cover) - 1)])
+    if len(columns) < 0.5 * HALF:
+        return None
+    ends = frame.to_photo(np.array([[columns[0], row], [columns[-1], row]], float))
+    return ends[0], ends[1]
+
+
+def _lowest(label: Mask) -> float:
+    """Lower end of a label in half neck widths below the collar points, -inf without one."""
+    rows = np.flatnonzero(label.any(axis=1))
+    return float(rows[-1]) / HALF - ABOVE if len(rows) else -np.inf
 
 
 def _search(
-    patch: NDArray[np.float32], cover: NDArray[np.float32], deepest: float
+    patch: NDArray[np.float32], cover: NDArray[np.float32], deepest: float, low: float
 ) -> tuple[float, float, float] | None:
-    """Depth, shape and width of the curve with the most even change of colour across it."""
+    """Depth, shape and width of the curve with the most even change of colour across it.
+
+    ``deepest`` is the depth beyond which the change must be clear; ``low`` is the lower end of the
+    label, which no curve cuts.
+    """
     x = np.linspace(-0.95, 0.95, 41)
     curves = np.array([(d, p, s) for s in _NARROW for p in _SHAPES for d in _DEPTHS])
     depth, shape, narrow = curves.T[:, :, None]
@@ -120,6 +158,7 @@ def _search(
     weighted = score * np.interp(curves[:, 0], (*_BACK_BAND, 1.3, 2.8), (0.3, 1.0, 1.0, 0.75))
     weighted[curves[:, 0] > np.interp(curves[:, 1], (1.7, 2.6, 3.6), (3.0, 1.8, 1.1))] = 0
     least = np.where(curves[:, 0] > deepest, _CLEAR_CHANGE, _LEAST_CHANGE)
+    weighted[curves[:, 0] < low + 0.5 * _BELOW_LABEL] = 0
     weighted[score < np.maximum(least, noise)] = 0
     best = int(np.argmax(weighted))
     if weighted[best] == 0:
@@ -130,30 +169,33 @@ def _search(
 
 def _look(patch: NDArray[np.float32], x: Points, y: Points) -> NDArray[np.float32]:
     """Patch values at points in half neck widths from the middle of the collar points."""
-    column = np.clip(np.round((x + _BESIDE) * _HALF), 0, patch.shape[1] - 1).astype(np.int64)
-    row = np.clip(np.round((y + _ABOVE) * _HALF), 0, patch.shape[0] - 1).astype(np.int64)
+    column = np.clip(np.round((x + BESIDE) * HALF), 0, patch.shape[1] - 1).astype(np.int64)
+    row = np.clip(np.round((y + ABOVE) * HALF), 0, patch.shape[0] - 1).astype(np.int64)
     values: NDArray[np.float32] = patch[row, column]
     return values
 
 
-def _above(
-    size: tuple[int, ...],
-    mask: Mask,
-    middle: Point,
-    across: Point,
-    down: Point,
-    half: float,
-    curve: tuple[float, float, float],
-) -> Mask:
-    """Mask pixels above the curve, between its ends."""
+def _under(size: tuple[int, ...], curve: tuple[float, float, float]) -> Mask:
+    """Patch pixels above the curve, between its ends."""
+    ys, xs = np.indices(size)
+    return _within(xs / HALF - BESIDE, ys / HALF - ABOVE, curve)
+
+
+def _within(x: Points, y: Points, curve: tuple[float, float, float]) -> Mask:
     depth, shape, narrow = curve
-    reach = 1.3 * half * max(1.0, depth)
-    x0, y0 = np.maximum(np.floor(middle - reach).astype(int), 0)
-    x1, y1 = np.minimum(np.ceil(middle + reach).astype(int), size[::-1])
+    run = np.abs(x) / narrow
+    inside: Mask = (run < 1) & (y < depth * (1 - np.minimum(run, 1) ** shape))
+    return inside
+
+
+def _above(mask: Mask, frame: CollarFrame, curve: tuple[float, float, float]) -> Mask:
+    """Mask pixels above the curve, between its ends."""
+    reach = 1.3 * frame.half * max(1.0, curve[0])
+    x0, y0 = np.maximum(np.floor(frame.middle - reach).astype(int), 0)
+    x1, y1 = np.minimum(np.ceil(frame.middle + reach).astype(int), mask.shape[::-1])
     ys, xs = np.mgrid[y0:y1, x0:x1]
-    offset = np.stack([xs, ys], axis=-1) - middle
-    x, y = offset @ across / (half * narrow), offset @ down / half
-    inside = (np.abs(x) < 1) & (y < depth * (1 - np.minimum(np.abs(x), 1) ** shape))
-    above = np.zeros(size, np.bool_)
-    above[y0:y1, x0:x1] = inside
+    offset = np.stack([xs, ys], axis=-1) - frame.middle
+    x, y = offset @ frame.across / frame.half, offset @ frame.down / frame.half
+    above = np.zeros(mask.shape, np.bool_)
+    above[y0:y1, x0:x1] = _within(x, y, curve)
     return above & mask

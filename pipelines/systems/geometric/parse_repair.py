@@ -14,7 +14,7 @@ _RIM_LEVELS = 16.0
 _SKIN_DISTANCE = 3.2
 _CLOTH_LAB = 20.0
 _DARK_SHARE = 0.33  # of the face's light; a neck in the chin's shadow keeps about half
-_FLECKED_SHARE = 0.3
+_FLECKED_SHARE = 0.5
 _HUE_SHARE = 0.025  # of red, green or blue in the sum of the three
 
 
@@ -40,10 +40,11 @@ def other_hue(image: Image, skin: Mask, where: Mask) -> Mask:
     return nothing
 
 
-def collar_called_neck(image: Image, skin: Mask, neck: Mask, unit: float) -> Mask:
+def collar_called_neck(image: Image, skin: Mask, neck: Mask, top: Mask, unit: float) -> Mask:
     """Cloth that the parse took for neck: another hue, or far darker than skin in the shade.
 
-    Among the flecks of a print lies what has the colour of skin by chance; it goes with them.
+    Among the flecks of a print lies what has the colour of skin by chance; it goes with them. A
+    shadow under the chin does not touch the garment (``top``), a collar does.
     """
     strange = other_hue(image, skin, neck)
     if skin.any():
@@ -53,7 +54,10 @@ def collar_called_neck(image: Image, skin: Mask, neck: Mask, unit: float) -> Mas
     share = cv2.blur(strange.astype(np.float32), (side, side))
     of_neck = np.maximum(cv2.blur(neck.astype(np.float32), (side, side)), 1e-3)
     flecked = neck & (share > _FLECKED_SHARE * of_neck)
-    return parts(opened(strange | flecked, unit / 60) & neck, round(unit * unit / 400))
+    found = opened(strange | flecked, unit / 60) & neck
+    _, label = cv2.connectedComponents(found.astype(np.uint8))
+    touching = np.unique(label[found & grown(top, unit / 40)])
+    return parts(np.isin(label, touching) & found, round(unit * unit / 400))
 
 
 def garment_colours(image: Image, mask: Mask) -> NDArray[np.float32]:

@@ -51,6 +51,7 @@ _LOWER = (LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.LEFT_
 _HEAD = (LIP20.FACE, LIP20.HAIR, LIP20.HAT, LIP20.SUNGLASSES, LIP20.SCARF)
 _FOREGROUND_LEVELS = 26.0
 _RIM_LEVELS = 16.0
+_NECK_FOUND = 0.04  # of the squared width of the shoulders
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ def find_regions(person: PersonInputs) -> Regions:
     top, left, right = _top_and_arms(image, ids, body, unit)
     neck = _neck(image, ids, body, unit, different > _FOREGROUND_LEVELS)
     foreground = (different > _FOREGROUND_LEVELS) & ~neck
-    collar = collar_called_neck(image, ids == LIP20.FACE, neck, unit)
+    collar = collar_called_neck(image, ids == LIP20.FACE, neck, top, unit)
     neck &= ~collar
     top |= collar
     # skin found apart from the neck is mostly a print
@@ -217,8 +218,8 @@ def _neck(
         return np.asarray(labelled, bool)
     like = skin_like(image, shrunk(face, unit / 25) if shrunk(face, unit / 25).any() else face)
     unnamed = ids == 0
-    if labelled.sum() < 0.02 * face.sum():
-        # label sets without a neck call a little of it garment, too
+    if labelled.sum() < _NECK_FOUND * unit * unit:
+        # where the parse knows no neck, a little of it is called garment, too
         nearby = grown(face | (unnamed & zone & like), unit / 9)
         unnamed = unnamed | (np.isin(ids, _TOPS) & nearby)
     found = zone & foreground & like & unnamed

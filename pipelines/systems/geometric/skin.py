@@ -11,7 +11,7 @@ from pipelines.systems.geometric.regions import Regions
 from pipelines.types import Mask
 
 _FALLBACK = np.array([205.0, 165.0, 142.0], np.float32)
-_FAR_FROM_FACE = ((-14.0, -4.0, -4.0), (7.0, 4.0, 3.0))  # CIE Lab, least and most
+_FAR_FROM_FACE = ((-10.0, -2.0, -4.0), (7.0, 4.0, 3.0))  # CIE Lab, least and most
 _EDGE_DARKENING = 0.24
 _GRAIN_LEVELS = 1.3
 _STRANGE_LEVELS = 55.0

@@ -19,6 +19,7 @@ from pipelines.systems.geometric.body_target import BodyTarget, SideTarget
 from pipelines.systems.geometric.garment import Part, PreparedGarment
 from pipelines.systems.geometric.landmarks import SidePoints
 from pipelines.systems.geometric.mesh import backward_map, lattice, signed_areas, triangles
+from pipelines.systems.geometric.short_sleeves import SHORT, ShortSleeve, short_sleeve
 from pipelines.systems.geometric.sleeves import SleeveAxis
 from pipelines.systems.geometric.trunk import TrunkFit, fit_trunk
 from pipelines.types import Alpha, Array, Image, Size
@@ -60,7 +61,7 @@ class _Sleeve:
     part: Part
     side: SidePoints
     axis: SleeveAxis
-    path: ArmPath
+    path: ArmPath | ShortSleeve
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,17 +111,30 @@ def _sleeves(garment: PreparedGarment, target: BodyTarget, trunk: TrunkFit) -> l
     sleeves = []
     for part, side, axis, arm in found:
         if axis is not None:
-            start = trunk.spline(axis.origin[None])[0]
-            path = arm_path(axis, arm, start, trunk.scale, target.unit)
-            sleeves.append(_Sleeve(part, side, axis, path))
+            sleeves.append(_Sleeve(part, side, axis, _path(side, axis, arm, trunk, target.unit)))
     return sleeves
+
+
+def _path(
+    side: SidePoints, axis: SleeveAxis, arm: SideTarget, trunk: TrunkFit, unit: float
+) -> ArmPath | ShortSleeve:
+    """How one sleeve is laid on its arm."""
+    if axis.length * trunk.scale < SHORT * unit:
+        patch = short_sleeve(side, arm, trunk.spline, trunk.scale, unit)
+        if patch is not None:
+            return patch
+    start = trunk.spline(axis.origin[None])[0]
+    return arm_path(axis, arm, start, trunk.scale, unit)
 
 
 def _place(points: Points, part: Part, trunk: TrunkFit, sleeves: list[_Sleeve]) -> Points:
     """Where points of one part come to lie."""
     placed = trunk.spline(points)
     for sleeve in sleeves:
-        if part in (Part.TORSO, sleeve.part):
+        if isinstance(sleeve.path, ShortSleeve):
+            if part is sleeve.part:
+                return sleeve.path.place(points)
+        elif part in (Part.TORSO, sleeve.part):
             weight = _sleeve_weight(points, sleeve, part)[:, None]
             near = weight[:, 0] > 0
             on_arm = sleeve.path.place(sleeve.axis.strip(points[near]))
