@@ -16,6 +16,9 @@ _NOTCH = 128
 _GAP = 0.7
 _FRINGE = 400
 _COLUMNS = 4096
+_SOME = 0.01
+_REACH = 15
+"""Pixels at working size over which the guided filter spreads a belief."""
 
 
 def drop_specks(beliefs: Floats) -> Floats:
@@ -65,32 +68,67 @@ def full_size_regions(image: Image, beliefs: Floats, smooth: GuidedFilter) -> ND
     doubtful |= cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     doubtful = cv2.dilate(doubtful, np.ones((3, 3), np.uint8))
     band = cv2.resize(doubtful, (width, height), interpolation=cv2.INTER_NEAREST) > 0
-    ys, xs = np.nonzero(band)
-    if len(ys) == 0:
+    border = _Border(image, band, small.shape)
+    if border.count == 0 or not small.any():
         return regions
-    place = (_as_picture(xs) + 0.5, _as_picture(ys) + 0.5)
-    colours = np.ones((len(xs), 4), np.float32)
-    colours[:, :3] = image[band].astype(np.float32) / 255
-    values = {}
+    behind, ahead = np.full((2, border.count), -np.inf, np.float32)
+    person = np.zeros(border.count, np.uint8)
     for region in np.unique(small):
-        planes = np.stack(smooth.coefficients(beliefs[region]), -1)
-        found = _sampled(planes, place, (height, width)).reshape(-1, 4)[: len(xs)]
-        values[int(region)] = np.einsum("nc,nc->n", found, colours)
-    behind = values.pop(0, np.full(len(xs), -np.inf))
-    if not values:
-        return regions
-    names = np.array(list(values), np.uint8)
-    stack = np.stack(list(values.values()))
-    person = names[stack.argmax(0)]
-    regions[band] = np.where(behind > stack.max(0), 0, person)
+        here = border.near(beliefs[region])
+        value = border.filtered(np.stack(smooth.coefficients(beliefs[region]), -1), here)
+        if region == 0:
+            behind[here] = value
+        else:
+            better = value > ahead[here]
+            ahead[here[better]], person[here[better]] = value[better], region
+    found = np.where(behind > ahead, 0, person)
+    regions[band] = found
     # stripes as light as the wall behind them tooth the silhouette: close what is narrow there,
     # unless it was background at working size, as the gap between arm and body is
-    coarse = _sampled(beliefs[0], place, (height, width)).ravel()[: len(xs)]
+    coarse = border.sampled(beliefs[0])
     notch = _narrow(regions == 0)[band] & (coarse < _GAP)
-    regions[band] = np.where(notch, person, regions[band])
+    regions[band] = np.where(notch, person, found)
     # single pixels of mixed colours; the median of an odd number of ids is one of them
     side = 2 * (height // _FRINGE) + 1
     return np.asarray(cv2.medianBlur(regions, side), np.uint8) if side > 1 else regions
+
+
+class _Border:
+    """The pixels of a photo where regions meet, in a row, and their places at working size."""
+
+    def __init__(self, image: Image, band: Mask, working: tuple[int, ...]) -> None:
+        ys, xs = np.nonzero(band)
+        self.count = len(xs)
+        self._x = ((xs + 0.5) / image.shape[1]).astype(np.float32)
+        self._y = ((ys + 0.5) / image.shape[0]).astype(np.float32)
+        self._colours = image[band].astype(np.float32) / 255
+        row, column = ys * working[0] // image.shape[0], xs * working[1] // image.shape[1]
+        self._cell = row * working[1] + column
+
+    def near(self, belief: Floats) -> NDArray[np.int64]:
+        """Which pixels have the region near them; its filtered belief is 0 at all others."""
+        around = cv2.dilate((belief > _SOME).astype(np.uint8), np.ones((_REACH, _REACH), np.uint8))
+        return np.flatnonzero(around.ravel()[self._cell])
+
+    def filtered(self, planes: Floats, which: NDArray[np.int64]) -> Floats:
+        """Slopes and offset, ``float32 [h, w, 4]`` of any size, applied to those pixels."""
+        red, green, blue, offset = self._at(planes, which).reshape(-1, 4)[: len(which)].T
+        r, g, b = self._colours[which].T
+        made: Floats = red * r + green * g + blue * b + offset
+        return made
+
+    def sampled(self, plane: Floats) -> Floats:
+        """A plane ``float32 [h, w]``, interpolated at all pixels."""
+        return self._at(plane, np.arange(self.count)).ravel()[: self.count]
+
+    def _at(self, planes: Floats, which: NDArray[np.int64]) -> Floats:
+        height, width = planes.shape[:2]
+        map_x = _as_picture(self._x[which] * np.float32(width) - np.float32(0.5))
+        map_y = _as_picture(self._y[which] * np.float32(height) - np.float32(0.5))
+        made: Array = cv2.remap(
+            planes, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        return made
 
 
 def _narrow(area: Mask) -> Mask:
@@ -103,15 +141,6 @@ def _narrow(area: Mask) -> Mask:
     return made
 
 
-def _as_picture(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def _as_picture(values: Floats) -> Floats:
     """A list as rows and columns, filled up: OpenCV takes no list, and limits both sides."""
-    return np.resize(values, (-(-len(values) // _COLUMNS), _COLUMNS))
-
-
-def _sampled(planes: Floats, place: tuple[Array, Array], size: tuple[int, int]) -> Floats:
-    """``planes`` of any size, interpolated at edge-based places of a picture of ``size``."""
-    height, width = planes.shape[:2]
-    map_x = (place[0] * (width / size[1]) - 0.5).astype(np.float32)
-    map_y = (place[1] * (height / size[0]) - 0.5).astype(np.float32)
-    made: Array = cv2.remap(planes, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return made
+    return np.resize(values, (max(1, -(-len(values) // _COLUMNS)), _COLUMNS))
