@@ -201,6 +201,9 @@ def _let_down(garment: Cloth, layers: dict[str, Alpha], unit: float) -> Cloth:
     stretch = columns[None] & (rows > hem[None] - seam) & (rows <= end[None])
     if not stretch.any():
         return garment
+    span = np.flatnonzero(columns)
+    line = np.interp(np.arange(len(hem)), span, hem[span])
+    hem = np.minimum(hem, np.round(_smooth_line(line, unit, 35)).astype(hem.dtype))
     # colours go a little farther than the soft edge
     coloured = columns[None] & (rows > hem[None] - seam) & (rows <= end[None] + 4)
     source = np.where(coloured, 2 * (hem[None] - seam) - rows, rows).astype(np.float32)

@@ -217,7 +217,7 @@ def _neck(
     if face.sum() < 20:
         return np.asarray(labelled, bool)
     like = skin_like(image, shrunk(face, unit / 25) if shrunk(face, unit / 25).any() else face)
-    unnamed = ids == 0
+    unnamed = (ids == 0) & ~_open_background(ids, unit)
     if labelled.sum() < _NECK_FOUND * unit * unit:
         # where the parse knows no neck, a little of it is called garment, too
         nearby = grown(face | (unnamed & zone & like), unit / 9)
@@ -231,12 +231,22 @@ def _neck(
     return np.asarray(np.isin(label, wanted[wanted > 0]) & ~face & (found | labelled), bool)
 
 
+def _open_background(ids: NDArray[np.uint8], unit: float) -> Mask:
+    """Background that hangs together with the picture's edge by more than a narrow gap."""
+    wide = opened(np.pad(ids == 0, 1, mode="edge"), unit / 12)
+    _, label = cv2.connectedComponents(wide.astype(np.uint8))
+    border = np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]])
+    outer: Mask = np.isin(label, np.unique(border[border > 0]))
+    return outer[1:-1, 1:-1]
+
+
 def _old_garment(
     ids: NDArray[np.uint8], top: Mask, body: Keypoints, unit: float, foreground: Mask
 ) -> Mask:
     """The garment to remove: labelled, plus missed pieces inside the torso."""
     torso = filled_polygon(torso_polygon(body, unit), ids.shape)
-    missed = (ids == 0) & foreground & torso
+    # notches and holes of the parse, not the open background beside the person
+    missed = (ids == 0) & foreground & torso & ~_open_background(ids, unit)
     right, left = hips(body, unit)
     hip_y = int(np.clip((right[1] + left[1]) / 2 - 0.1 * unit, 1, ids.shape[0]))
     missed[hip_y:] = False
