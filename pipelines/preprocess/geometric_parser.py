@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.body import scaled
+from pipelines.body import scaled, shifted
 from pipelines.flags import Flag
 from pipelines.labels import LIP20
 from pipelines.preprocess.body_regions import Floats, Region
@@ -44,6 +44,8 @@ UNCERTAIN_BELOW = 0.35
 _STRENGTH = 6.0
 _COLOUR_RANGE = 6.0
 _SHOE_LIKELIHOOD = 2e-3
+_FAINT = 0.02
+_MARGIN = 0.08
 _LIMBS = (R.LEFT_ARM, R.RIGHT_ARM, R.LEFT_LEG, R.RIGHT_LEG)
 _TO_LIP = {
     R.BACKGROUND: LIP20.BACKGROUND,
@@ -85,17 +87,36 @@ def parse_masked_person(image: Image, pose: Pose, alpha: Alpha) -> ParsedPerson:
 
     ``image`` is ``uint8 [H, W, 3]``, ``pose`` is in its pixels, ``alpha`` is ``float32`` in 0..1
     and shows the same at this or a smaller size. The score is 1 for no doubt; below 0.35 the
-    parse is flagged as uncertain. Deterministic. Raises ``ItemError`` (``uncertain_pose``) when both shoulders are missing.
+    parse is flagged as uncertain. Deterministic. Raises ``ItemError`` (``uncertain_pose``) when
+    both shoulders are missing.
     """
-    solved = _solve(image, pose, alpha)
+    left, right = _columns(image, pose, alpha)
+    per_column = alpha.shape[1] / image.shape[1]
+    columns = slice(round(left * per_column), max(round(right * per_column), 1))
+    part = image[:, left:right]
+    solved = _solve(part, shifted(pose, -left, 0), alpha[:, columns])
     beliefs = drop_specks(solved.beliefs)
-    regions = full_size_regions(image, beliefs, solved.scene.smooth)
     table = np.zeros(256, np.uint8)
     for region, label in {**_TO_LIP, **_clothes(solved)}.items():
         table[region] = label
+    ids = np.zeros(image.shape[:2], np.uint8)
+    ids[:, left:right] = table[full_size_regions(part, beliefs, solved.scene.smooth)]
     score = _score(solved)
     flags = (Flag.UNCERTAIN_PARSE,) if score < UNCERTAIN_BELOW else ()
-    return ParsedPerson(ParseMap(table[regions], LIP20), score, flags)
+    return ParsedPerson(ParseMap(ids, LIP20), score, flags)
+
+
+def _columns(image: Image, pose: Pose, alpha: Alpha) -> tuple[int, int]:
+    """First and last column (exclusive) around the person; beyond them all is background."""
+    width = image.shape[1]
+    covered = np.flatnonzero((alpha > _FAINT).any(0)) * (width / alpha.shape[1])
+    across = np.concatenate([pose.body.xy[pose.body.score > 0, 0], covered])
+    if not across.size:
+        return 0, width
+    margin = _MARGIN * image.shape[0]
+    left = np.clip(np.floor(across.min() - margin), 0, width - 1)
+    right = np.clip(np.ceil(across.max() + margin), left + 1, width)
+    return int(left), int(right)
 
 
 def _solve(image: Image, pose: Pose, alpha: Alpha) -> _Solved:
