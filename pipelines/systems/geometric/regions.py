@@ -51,6 +51,7 @@ _LOWER = (LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.LEFT_
 _HEAD = (LIP20.FACE, LIP20.HAIR, LIP20.HAT, LIP20.SUNGLASSES, LIP20.SCARF)
 _FOREGROUND_LEVELS = 26.0
 _RIM_LEVELS = 16.0
+_FAINT_LEVELS = 8.0
 _NECK_FOUND = 0.04  # of the squared width of the shoulders
 
 
@@ -120,7 +121,10 @@ def find_regions(person: PersonInputs) -> Regions:
     free = (ids == 0) & (different > _RIM_LEVELS)
     left |= rim(left, free & ~old & ~neck, unit / 18)
     right |= rim(right, free & ~old & ~neck, unit / 18)
-    old |= rim(old, free & ~grown(neck | left | right, 2), unit / 12)
+    # before an even background a pale sleeve that the parse missed still shows
+    even = _is_even(different, ids)
+    missed = (ids == 0) & (different > (_FAINT_LEVELS if even else _RIM_LEVELS))
+    old |= rim(old, missed & ~grown(neck | left | right, 2), unit / (4 if even else 12))
     old &= ~(head | neck | left | right | (ids == LIP20.GLOVE))
     if not old.any():
         raise ItemError("no upper garment was found on the person", code="no_garment")
@@ -229,6 +233,12 @@ def _neck(
     _, label = cv2.connectedComponents(near.astype(np.uint8))
     wanted = np.unique(label[face])
     return np.asarray(np.isin(label, wanted[wanted > 0]) & ~face & (found | labelled), bool)
+
+
+def _is_even(different: NDArray[np.float32], ids: NDArray[np.uint8]) -> bool:
+    """Whether the background is so plain that its fill differs from it by a few levels only."""
+    background = different[ids == 0]
+    return bool(len(background)) and float(np.percentile(background, 80)) < 0.6 * _FAINT_LEVELS
 
 
 def _open_background(ids: NDArray[np.uint8], unit: float) -> Mask:
