@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.preprocess.body_regions import Floats, LimbCoordinates
 from pipelines.preprocess.region_places import LEGS, R, Scene, ramp
+from pipelines.types import Mask
 
 _CLIP = 4.0
 _HEM_FROM, _HEM_TO, _HEM_STEPS = 0.5, 2.6, 42
@@ -25,13 +26,13 @@ class Hem:
     contrast: float
 
 
-def limb_cut(limb: LimbCoordinates, skin_gain: Floats, inside: Floats, start: float) -> float:
+def limb_cut(limb: LimbCoordinates, skin_gain: Floats, inside: Mask, start: float) -> float:
     """Where along a limb (0 = root, 2 = wrist or ankle) cloth ends and skin begins."""
     edges = np.linspace(0, 2.4, 25)
-    which = np.minimum((limb.along * 10).astype(np.int32), 23).ravel()
-    weight = (inside * (limb.across < 0.7) * (limb.along >= start)).ravel()
-    count = np.bincount(which, weight, 24)
-    total = np.bincount(which, skin_gain.ravel() * weight, 24).astype(np.float64)
+    use = inside & (limb.across < 0.7) & (limb.along >= start)
+    which = np.minimum((limb.along[use] * 10).astype(np.int32), 23)
+    count = np.bincount(which, minlength=24)
+    total = np.bincount(which, skin_gain[use], 24).astype(np.float64)
     gain = total / np.maximum(count, 1)
     before = np.concatenate([[0.0], np.cumsum(gain)])
     return float(edges[int((before[-1] - 2 * before).argmax())])
@@ -74,7 +75,7 @@ def apply_cuts(s: Scene, likely: dict[int, Floats], scores: Floats, hem: Hem) ->
 
     ``likely`` holds the colour models' log likelihoods. Returns each limb's cut.
     """
-    inside, cuts = (s.alpha > 0.5).astype(np.float32), {}
+    inside, cuts = s.alpha > 0.5, {}
     gain = np.clip(likely[R.FACE] - likely[R.UPPER], -_CLIP, _CLIP)
     for region, arm in s.arms.items():
         cuts[int(region)] = cut = limb_cut(arm, gain, inside, 0.0)

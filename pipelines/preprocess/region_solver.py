@@ -40,13 +40,13 @@ class Colours:
         """The histogram of the pixels together with darker and lighter copies of them."""
         seen = weight > 0
         lab, share = self._lab[seen], weight[seen]
-        mixed = 0.75 * self.histogram(weight)
+        mixed = 0.75 * np.bincount(self._index[seen], share, _BINS**3)
         for shade in _SHADES:
-            light = np.clip(lab[:, 0] * shade, 0, 255)
-            chroma = 128 + (lab[:, 1:] - 128) * shade
-            index = _bin(np.column_stack([light, chroma]).astype(np.int32))
-            mixed += 0.25 / len(_SHADES) * _smoothed(np.bincount(index, share, _BINS**3))
-        return mixed.astype(np.float32)
+            darker = lab * np.float32(shade)
+            darker[:, 1:] += np.float32(128 * (1 - shade))
+            index = _bin(np.clip(darker, 0, 255, out=darker).astype(np.int32))
+            mixed += 0.25 / len(_SHADES) * np.bincount(index, share, _BINS**3)
+        return _smoothed(mixed)
 
     def log_likelihood(self, histogram: Floats) -> Floats:
         """``float32 [H, W]``: log of the histogram at each pixel's colour, never below a floor."""
