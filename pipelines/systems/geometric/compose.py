@@ -201,8 +201,8 @@ def _let_down(garment: Cloth, layers: dict[str, Alpha], unit: float) -> Cloth:
     stretch = columns[None] & (rows > hem[None] - seam) & (rows <= end[None])
     if not stretch.any():
         return garment
-    span = np.flatnonzero(columns)
-    line = np.interp(np.arange(len(hem)), span.astype(float), hem[span].astype(float))
+    places = np.flatnonzero(columns)
+    line = np.interp(np.arange(len(hem)), places.astype(float), hem[places].astype(float))
     hem = np.minimum(hem, np.round(_smooth_line(line, unit, 35)).astype(hem.dtype))
     # colours go a little farther than the soft edge
     coloured = columns[None] & (rows > hem[None] - seam) & (rows <= end[None] + 4)
