@@ -75,9 +75,9 @@ def find_neckline(image: Image, mask: Mask, marks: Landmarks) -> Neckline:
     depth = max(_USUAL_DEPTH, notch + 0.3, low + _BELOW_LABEL)
     curve = found or (depth, _USUAL_SHAPE, 1.0)
     inner = _above(mask, frame, curve)
-    if found is not None:
-        above = _under(patch.shape[:2], curve) & (cover > 0.5)
-        inner |= frame.unpatch(lining_beyond(patch, cover, above, label), mask.shape) & mask
+    above = _under(patch.shape[:2], curve)
+    more = lining_beyond(patch, cover, above, label, found is not None)
+    inner |= frame.unpatch(more, mask.shape) & mask
     front = frame.middle + curve[0] * frame.half * frame.down
     return Neckline(inner, seen, front, found is not None)
 
