@@ -82,7 +82,7 @@ def decode(
         return parse if keep_labels else relabel(parse, LIP20)
     if encoding in (Encoding.MASK_JPEG, Encoding.MASK_PNG):
         return _decode_mask(picture, name)
-    return np.array(picture.convert("RGB"), dtype=np.uint8)
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"), dtype=np.uint8)
 
 
 def _encode_rgb(value: Any, encoding: Encoding, quality: int) -> bytes:

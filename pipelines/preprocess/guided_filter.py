@@ -29,10 +29,9 @@ def guided_filter(
     if shrink > 1:
         a = cv2.resize(a, (width, height), interpolation=cv2.INTER_LINEAR)
         b = cv2.resize(b, (width, height), interpolation=cv2.INTER_LINEAR)
-    out = b
-    for channel in range(3):
-        out = out + a[..., channel] * (guide[..., channel].astype(np.float32) / 255)
-    return np.clip(out, 0, 1).astype(np.float32)
+    each = cv2.multiply(a, guide, scale=1 / 255, dtype=cv2.CV_32F)
+    out = cv2.transform(each, np.ones((1, 3), np.float32)) + b
+    return np.clip(out, 0, 1, out=out)
 
 
 def _coefficients(guide: Array, mask: Array, radius: int, epsilon: float) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ blended with weight 0.6 over what was drawn before: body first, then left hand, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 
 import cv2
 import numpy as np
@@ -108,8 +109,9 @@ def _blend_disc(canvas: Array, centre: Array, radius: float, colour: Array) -> N
 def _patch(canvas: Array, centre: Array, reach: Array) -> tuple[Array, Array, Array]:
     """The part of the canvas within ``reach`` of ``centre``, and its x and y from there."""
     height, width = canvas.shape[:2]
-    left, top = np.clip(np.floor(centre - reach), 0, (width, height)).astype(int)
-    right, bottom = np.clip(np.ceil(centre + reach) + 1, 0, (width, height)).astype(int)
+    (cx, cy), (rx, ry) = centre.tolist(), reach.tolist()
+    left, right = max(0, min(floor(cx - rx), width)), max(0, min(ceil(cx + rx) + 1, width))
+    top, bottom = max(0, min(floor(cy - ry), height)), max(0, min(ceil(cy + ry) + 1, height))
     x = np.arange(left, right, dtype=np.float32)[None, :] - centre[0]
     y = np.arange(top, bottom, dtype=np.float32)[:, None] - centre[1]
     return canvas[top:bottom, left:right], x, y
