@@ -55,13 +55,7 @@ def bare_skin(regions: Regions, face: Mask) -> BareSkin:
     unit, shape = regions.unit_px, regions.old.shape
     like = skin_like(regions.image, face) if face.any() else np.ones(shape, bool)
     bare_arms = regions.arms & like if (regions.arms & like).any() else regions.arms
-    tone = skin_colour(regions, face, bare_arms, regions.neck & like)
-    if bare_arms.sum() < 0.25 * unit * unit:
-        # hands alone are redder than arms
-        tone = (tone + skin_colour(regions, face, regions.neck & like)) / 2
-    # the neck lies in the chin's shadow, the chest in the light like the face
-    chest_tone = skin_colour(regions, face, regions.neck & like, regions.arms)
-    chest_tone = (chest_tone + skin_colour(regions, face, face)) / 2
+    tone, chest_tone = _tones(regions, face, like, bare_arms)
     from_left = light_from_left(regions, face)
     arms = continued(regions, bare_arms, tone, 0.6 * unit)
     shade, upper = np.ones(shape, np.float32), np.ones(shape, np.float32)
@@ -113,6 +107,19 @@ def bare_skin(regions: Regions, face: Mask) -> BareSkin:
     arms = chest + upper[..., None] * (arms - chest)
     noise = skin_grain(shape)[..., None]
     return BareSkin(chest + noise, chest_shape, arms + noise, arm_shape, over, hands, *reach)
+
+
+def _tones(
+    regions: Regions, face: Mask, like: Mask, bare_arms: Mask
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Skin colours of the arms and of the chest, RGB ``float32 [3]``."""
+    tone = skin_colour(regions, face, bare_arms, regions.neck & like)
+    if bare_arms.sum() < 0.25 * regions.unit_px**2:
+        # hands alone are redder than arms
+        tone = (tone + skin_colour(regions, face, regions.neck & like)) / 2
+    # the neck lies in the chin's shadow, the chest in the light like the face
+    chest_tone = skin_colour(regions, face, regions.neck & like, regions.arms)
+    return tone, (chest_tone + skin_colour(regions, face, face)) / 2
 
 
 def _inward(arm: Arm, regions: Regions) -> Mask:
