@@ -81,7 +81,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "geometric": (
         StageInfo(
             name="tryon-geometric",
-            version=1,
+            version=2,
             subject=Subject.PAIR,
             inputs=(
                 Artifact.IMAGE,

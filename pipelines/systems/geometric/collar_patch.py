@@ -104,6 +104,14 @@ class CollarFrame:
         return np.concatenate([turn, start[:, None]], axis=1)
 
 
+def is_plain(patch: NDArray[np.float32], cover: NDArray[np.float32], label: Mask) -> bool:
+    """Whether the cloth around the neck, its label aside, bears no print."""
+    held = cover > 0.5
+    held[round((ABOVE + 1.5) * HALF) :] = False
+    print_ = (_strangeness(patch, held) > _STANDS_OUT) & ~label if held.any() else held
+    return bool(print_[held].mean() < 0.1)
+
+
 def find_label(patch: NDArray[np.float32], cover: NDArray[np.float32]) -> Mask:
     """The label in a back collar: ``bool [h, w]`` of the patch, empty where none is seen.
 
@@ -172,16 +180,17 @@ def lining_beyond(
     """What goes on in the lining's colour below the edge of ``above``: ``bool [h, w]``.
 
     Nothing is taken unless the cloth in front is evenly of another colour than the lining, and
-    unless about as much of it lies left and right. Where the edge is not ``certain`` the colours
-    must differ clearly.
+    unless about as much of it lies left and right. Where the edge is not ``certain`` the lining
+    is followed further, and its colour must differ clearly.
     """
     nothing = np.zeros(above.shape, np.bool_)
+    reach, share = (0.45, 0.7) if certain else (0.85, 3.5)
     held = cover > 0.5
     lining = above & held & ~label
     away = cv2.distanceTransform((~above).astype(np.uint8), cv2.DIST_L2, 3) / HALF
     depth = cv2.distanceTransform(above.astype(np.uint8), cv2.DIST_L2, 3) / HALF
     near = lining & (depth > 0.04) & (depth < 0.35)
-    front = held & (away > 0.45) & (away < 0.75) & ~label
+    front = held & (away > reach) & (away < reach + 0.3) & ~label
     front[: round(ABOVE * HALF)] = False
     if near.sum() < 50 or front.sum() < 50:
         return nothing
@@ -197,15 +206,15 @@ def lining_beyond(
     alike = to_inner < 0.7 * to_outer
     if alike[front].mean() > 0.08 or alike[near].mean() < 0.75:
         return nothing
-    wanted = (held & (away < 0.45) & alike) | above
+    wanted = (held & (away < reach) & alike) | above
     wanted = cv2.morphologyEx(wanted.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, pieces = cv2.connectedComponents(wanted)
     kept = np.isin(pieces, np.unique(pieces[lining & (wanted > 0)])) & (wanted > 0)
     whole = ndimage.binary_fill_holes(kept | above)
-    round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13))
+    round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
     smooth = cv2.morphologyEx(whole.astype(np.uint8), cv2.MORPH_OPEN, round_) > 0
     more: Mask = smooth & held & ~above
     sides = more[:, : more.shape[1] // 2].sum(), more[:, more.shape[1] // 2 :].sum()
-    if min(sides) < 0.3 * max(sides) or more.sum() > 0.7 * lining.sum():
+    if min(sides) < 0.3 * max(sides) or more.sum() > share * lining.sum():
         return nothing
     return more

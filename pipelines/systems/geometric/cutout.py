@@ -96,9 +96,11 @@ def carry_outward(image: Image, mask: Mask) -> Image:
     _, labels = cv2.distanceTransformWithLabels(
         1 - inside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    part = image[y0:y1, x0:x1]
+    # the nearest inner pixel is always near the edge; the many others need no colour
+    edge = (inside > 0) & (cv2.erode(inside, np.ones((5, 5), np.uint8)) == 0)
+    part, outside = image[y0:y1, x0:x1], inside == 0
     colours = np.zeros((int(labels.max()) + 1, 3), np.uint8)
-    colours[labels[inside > 0]] = part[inside > 0]
+    colours[labels[edge]] = part[edge]
     bled = image.copy()
-    bled[y0:y1, x0:x1] = np.where(inside[..., None] > 0, part, colours[labels])
+    bled[y0:y1, x0:x1][outside] = colours[labels[outside]]
     return bled

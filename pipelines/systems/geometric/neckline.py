@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.systems.geometric.collar_patch import (
     ABOVE,
-    BELOW,
     BESIDE,
     HALF,
     CollarFrame,
     find_label,
+    is_plain,
     lining_beyond,
 )
 from pipelines.systems.geometric.landmarks import Landmarks
@@ -69,17 +68,36 @@ def find_neckline(image: Image, mask: Mask, marks: Landmarks) -> Neckline:
     if standing:
         return _standing(image, mask, marks, frame, seen)
     low = _lowest(label)
-    found = _search(patch, cover, notch + 0.6 if notch > 0.5 else np.inf, low)
+    found, certain = _below(patch, cover, notch + 0.6 if notch > 0.5 else np.inf, low)
     if found is None and notch > 0.6 and not seen.any():
         return Neckline(nothing, seen, marks.neck_top, False)
     depth = max(_USUAL_DEPTH, notch + 0.3, low + _BELOW_LABEL)
     curve = found or (depth, _USUAL_SHAPE, 1.0)
     inner = _above(mask, frame, curve)
     above = _under(patch.shape[:2], curve)
-    more = lining_beyond(patch, cover, above, label, found is not None)
+    more = lining_beyond(patch, cover, above, label, certain)
     inner |= frame.unpatch(more, mask.shape) & mask
-    front = frame.middle + curve[0] * frame.half * frame.down
-    return Neckline(inner, seen, front, found is not None)
+    middle = np.flatnonzero((more | above)[:, round(BESIDE * HALF)])
+    deepest = max(curve[0], float(middle[-1]) / HALF - ABOVE if len(middle) else -np.inf)
+    front = frame.middle + deepest * frame.half * frame.down
+    return Neckline(inner, seen, front, certain)
+
+
+def _below(
+    patch: NDArray[np.float32], cover: NDArray[np.float32], deepest: float, low: float
+) -> tuple[tuple[float, float, float] | None, bool]:
+    """The best curve, and whether it was seen.
+
+    Where the best one cuts the label, the best one like it that does not is taken; a last resort
+    is a curve just below the label.
+    """
+    free = _search(patch, cover, deepest, -np.inf)
+    if free is None or free[0] > low:
+        return free, free is not None
+    bound = _search(patch, cover, deepest, low)
+    if bound is not None and bound[0] < free[0] + 0.5 and bound[1] > free[1] - 0.5:
+        return bound, True
+    return (low + _BELOW_LABEL, max(free[1], _USUAL_SHAPE), free[2]), False
 
 
 def _standing(
@@ -92,12 +110,13 @@ def _standing(
         front = frame.middle + found[0] * frame.half * frame.down
         return Neckline(_above(mask, frame, found), label, front, True)
     top = _top_corners(mask, frame)
-    if top is not None and label.any():
+    spot = frame.to_patch(label) > 0.5
+    if top is not None and label.any() and is_plain(patch, cover, spot):
         # what can be seen into is the fold at the top, narrower than the collar's foot
         frame = CollarFrame.between(*top)
         patch, cover = frame.patch(image, mask)
         low = _lowest(frame.to_patch(label) > 0.5)
-        found = _search(patch, cover, np.inf, low)
+        found = _search(patch, cover, np.inf, low + _BELOW_LABEL / 2)
         if found is not None and found[0] >= 0.6 and found[1] <= 1.7:
             front = frame.middle + found[0] * frame.half * frame.down
             return Neckline(_above(mask, frame, found), label, front, True)
@@ -158,7 +177,7 @@ def _search(
     weighted = score * np.interp(curves[:, 0], (*_BACK_BAND, 1.3, 2.8), (0.3, 1.0, 1.0, 0.75))
     weighted[curves[:, 0] > np.interp(curves[:, 1], (1.7, 2.6, 3.6), (3.0, 1.8, 1.1))] = 0
     least = np.where(curves[:, 0] > deepest, _CLEAR_CHANGE, _LEAST_CHANGE)
-    weighted[curves[:, 0] < low + 0.5 * _BELOW_LABEL] = 0
+    weighted[curves[:, 0] < low] = 0
     weighted[score < np.maximum(least, noise)] = 0
     best = int(np.argmax(weighted))
     if weighted[best] == 0:
