@@ -111,16 +111,25 @@ def _sleeves(garment: PreparedGarment, target: BodyTarget, trunk: TrunkFit) -> l
     sleeves = []
     for part, side, axis, arm in found:
         if axis is not None:
-            sleeves.append(_Sleeve(part, side, axis, _path(side, axis, arm, trunk, target.unit)))
+            path = _path(garment, part, side, axis, arm, trunk, target.unit)
+            sleeves.append(_Sleeve(part, side, axis, path))
     return sleeves
 
 
 def _path(
-    side: SidePoints, axis: SleeveAxis, arm: SideTarget, trunk: TrunkFit, unit: float
+    garment: PreparedGarment,
+    part: Part,
+    side: SidePoints,
+    axis: SleeveAxis,
+    arm: SideTarget,
+    trunk: TrunkFit,
+    unit: float,
 ) -> ArmPath | ShortSleeve:
     """How one sleeve is laid on its arm."""
     if axis.length * trunk.scale < SHORT * unit:
-        patch = short_sleeve(side, arm, trunk.spline, trunk.scale, unit)
+        ys, xs = np.nonzero((garment.parts == part) & (garment.alpha > 0.5))
+        pixels = np.stack([xs, ys], axis=1).astype(float)
+        patch = short_sleeve(pixels, side, arm, trunk.spline, trunk.scale, unit)
         if patch is not None:
             return patch
     start = trunk.spline(axis.origin[None])[0]

@@ -20,6 +20,7 @@ SIZE = Size(512, 384)
 HALVES = {
     "tank": [(152, 84), (124, 92), (132, 132), (108, 184), (104, 420)],
     "tee": [(152, 84), (116, 98), (48, 190), (84, 208), (112, 172), (108, 420)],
+    "wide": [(152, 84), (116, 98), (30, 190), (84, 240), (112, 220), (108, 420)],
     "long": [(152, 84), (116, 98), (30, 412), (62, 420), (112, 180), (108, 384)],
 }
 STRIPE = 16
@@ -250,3 +251,23 @@ def test_an_empty_garment_mask_is_refused():
     with pytest.raises(ItemError) as refused:
         prepare_garment(GarmentInputs(image, np.zeros(SIZE, bool)))
     assert refused.value.code == "no_garment"
+
+
+@pytest.mark.parametrize(("raised", "bend"), [(8, 0), (30, -20), (55, 40)])
+def test_wide_short_sleeves_hang_along_the_arm(garments, raised, bend):
+    target = body_target(pose(raised, bend), blank())
+    warped = warp_garment(garments["wide"], target, SIZE)
+    for side, sleeve in ((target.left, warped.left_sleeve), (target.right, warped.right_sleeve)):
+        along = (side.elbow - side.joint) / np.hypot(*(side.elbow - side.joint))
+        ys, xs = np.nonzero(sleeve > 0.5)
+        offset = np.stack([xs, ys], axis=1) - side.joint
+        normal = np.array([along[1], -along[0]])
+        normal *= np.sign(normal @ (side.shoulder - side.armpit))
+        reach, outer = offset @ along, offset @ normal
+        half = np.mean(side.arm_half_widths[:2])
+        tail = reach > 0.6 * reach.max()
+        assert outer.max() < 1.4 * half
+        assert outer[tail].max() > 1.0 * half
+        places = np.linspace(-0.2, 0.9, 4) * half
+        cuff = [reach[np.abs(outer - place) < 3].max() for place in places]
+        assert np.ptp(cuff) < 0.15 * half
