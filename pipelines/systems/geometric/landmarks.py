@@ -72,7 +72,13 @@ def find_landmarks(shape: Silhouette) -> Landmarks:
     """Landmarks of a top, in pixels of its photo."""
     small, axis = shape.mask, shape.axis
     right = _side(small, axis)
-    left = _mirrored(_side(small[:, ::-1], small.shape[1] - 1 - axis), small.shape[1])
+    flipped, flipped_axis = small[:, ::-1], small.shape[1] - 1 - axis
+    left = _side(flipped, flipped_axis)
+    if left.cuff_outer is None and right.cuff_outer is not None:
+        left = _with_sleeve(left, flipped, flipped_axis, right, flipped_axis - axis)
+    elif right.cuff_outer is None and left.cuff_outer is not None:
+        right = _with_sleeve(right, small, axis, left, axis - flipped_axis)
+    left = _mirrored(left, small.shape[1])
     left, right = _agreed(left, right, axis)
     column = np.flatnonzero(small[:, round(axis)])
     bottom, sides = float(column[-1]), (left.hem[1] + right.hem[1]) / 2
@@ -119,12 +125,44 @@ def _agreed(left: SidePoints, right: SidePoints, axis: float) -> tuple[SidePoint
     return left, moved(left, lambda p: (2 * axis, 0) + p * (-1, 1))
 
 
+def _with_sleeve(
+    side: SidePoints, mask: Mask, axis: float, other: SidePoints, shift: float
+) -> SidePoints:
+    """A side that was taken for sleeveless, sought again where the other side has a sleeve.
+
+    ``other`` is the other side as found on the mirror image, ``shift`` the distance of the axes.
+    Small cap sleeves look like the edge of an armhole; where the mask has a sleeve at the other's
+    place, that is taken. Tops with one sleeve keep what was found first.
+    """
+    again = _side(mask, axis, armpit_at=round(other.armpit[1]))
+    if _sleeve_length(again) > 0.5 * _sleeve_length(other):
+        return again
+    if other.cuff_outer is None or other.cuff_inner is None:
+        return side
+    corners = np.stack([other.shoulder, other.cuff_outer, other.cuff_inner, other.armpit])
+    tip = corners[1:3].mean(axis=0) + (shift, 0)
+    inside = tip + np.linspace(0.15, 0.9, 6)[:, None] * (corners.mean(axis=0) + (shift, 0) - tip)
+    x, y = np.clip(np.round(inside).astype(int), 0, np.array(mask.shape[::-1]) - 1).T
+    return moved(other, lambda p: p + (shift, 0)) if mask[y, x].all() else side
+
+
+def _sleeve_length(side: SidePoints) -> float:
+    """Length of the sleeve's outer edge, 0 without one."""
+    return 0.0 if side.cuff_outer is None else float(np.hypot(*(side.cuff_outer - side.shoulder)))
+
+
 def _mirrored(side: SidePoints, width: int) -> SidePoints:
     return moved(side, lambda p: (width - 1, 0) + p * (-1, 1))
 
 
-def _side(mask: Mask, axis: float, *, parted: bool = False) -> SidePoints:
-    """Landmarks of the side on the left of the image; ``parted`` after a sleeve was cut free."""
+def _side(
+    mask: Mask, axis: float, *, parted: bool = False, armpit_at: int | None = None
+) -> SidePoints:
+    """Landmarks of the side on the left of the image.
+
+    ``parted`` after a sleeve was cut free; ``armpit_at`` is the armpit's row where the other
+    side's sleeve shows it.
+    """
     edge = trunk_edge(mask, axis)
     rows = np.flatnonzero(edge >= 0)
     top, bottom = int(rows[0]), int(rows[-1])
@@ -132,6 +170,12 @@ def _side(mask: Mask, axis: float, *, parted: bool = False) -> SidePoints:
     half = _half_width(mask, edge, axis)
     collar = find_collar(mask, axis, half)
     armpit = gap_top(mask, edge, collar[1], tall)
+    if armpit_at is not None:
+        # a sleeve that hangs lower here opens its gap lower
+        near = np.arange(armpit_at - int(0.25 * half), armpit_at + int(0.45 * half))
+        near = near[(near > collar[1]) & (near < bottom)]
+        inmost = near[edge[near] >= edge[near].max() - 0.04 * half] if len(near) else near
+        armpit = np.array([edge[inmost[0]], inmost[0]], float) if len(inmost) else armpit
     loose = _loose_cuff(mask, edge, axis) if armpit is None and not parted else None
     if loose is not None and loose[1] > collar[1] + 1.3 * half:
         return _side(_parted(mask, loose, int(collar[1] + 0.85 * half)), axis, parted=True)

@@ -136,3 +136,32 @@ def test_no_shape_is_too_strange(seed):
     for side in (marks.left, marks.right):
         assert np.isfinite([side.collar, side.shoulder, side.armpit, side.hem]).all()
         assert np.isfinite(side.flank).all()
+
+
+CAP = {
+    "collar": (61, 40), "shoulder": (50, 45), "cuff_outer": (19, 80), "cuff_inner": (24, 92),
+    "armpit": (48, 97), "waist": (51, 125), "hem": (45, 228),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "risen",
+    [
+        {"cuff_inner": (36, 100), "armpit": (44, 102), "low": (49, 112), "waist": (53, 130)},
+        {"cuff_inner": (43, 105), "armpit": (47, 112), "waist": (55, 140)},
+    ],
+)
+def test_a_cap_sleeve_is_found_on_both_sides_where_one_shows_it(risen):
+    mask = draw(CAP)
+    # on this side the cuff runs up to the armpit, and no gap opens under the sleeve
+    other = {"collar": 0, "shoulder": 0, "cuff_outer": 0, **risen, "hem": 0}
+    mask[:, AXIS * 4 :] = draw({k: p or CAP[k] for k, p in other.items()})[:, AXIS * 4 :]
+    check(mask, CAP, {"cuff_outer": 6, "shoulder": 6})
+
+
+def test_a_top_with_one_sleeve_keeps_it_alone():
+    mask = draw(CAP)
+    mask[:, AXIS * 4 :] = draw(SLEEVELESS)[:, AXIS * 4 :]
+    marks = find_landmarks(silhouette(mask))
+    assert marks.right.cuff_outer is not None
+    assert marks.left.cuff_outer is None
