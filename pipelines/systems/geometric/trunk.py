@@ -30,6 +30,9 @@ _SEAM = 1.0
 _LOW_ARMPIT = 1.8
 """Lowest armhole, in distances from the shoulder line to the body's armpit."""
 
+_AS_WORN = (0.8, 1.4)
+"""Lengths, in those of the top worn in the photo, that are taken to end where that one ends."""
+
 _BEND = 0.004
 """Smoothing of the spline, in units of the square of the garment's width."""
 
@@ -78,7 +81,7 @@ def _hem_level(garment: PreparedGarment, target: BodyTarget, scale: float, top: 
     hem_y = (marks.left.hem[1] + marks.right.hem[1] + marks.hem_centre[1]) / 3
     own = scale * (hem_y - top)
     worn = target.hem_level
-    if worn is not None and 0.8 < own / worn < 1.25:
+    if worn is not None and _AS_WORN[0] < own / worn < _AS_WORN[1]:
         return worn
     return float(np.clip(own, 0.55 * target.torso, 1.5 * target.torso))
 
