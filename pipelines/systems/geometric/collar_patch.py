@@ -18,6 +18,9 @@ HALF = 60
 ABOVE, BELOW, BESIDE = 1.0, 3.4, 1.25
 """Reach of a patch around the middle of the collar points, in half neck widths."""
 
+LABEL_MARGIN = 4
+"""How far a label's region reaches beyond what was seen of it, in patch pixels."""
+
 _SIZE = (round((ABOVE + BELOW) * HALF), round(2 * BESIDE * HALF))
 _STANDS_OUT = 20.0
 """Lab distance from its surroundings at which a spot may be a label."""
@@ -134,7 +137,8 @@ def find_label(patch: NDArray[np.float32], cover: NDArray[np.float32]) -> Mask:
         if _label_like(stats[i], spot, top) and _alone(spot, spots > 0, held):
             label = label | spot
     if label.any():
-        grown = cv2.dilate(label.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+        kernel = np.ones((2 * LABEL_MARGIN + 1,) * 2, np.uint8)
+        grown = cv2.dilate(label.astype(np.uint8), kernel) > 0
         label = grown & held
     return label
 

@@ -17,6 +17,7 @@ from pipelines.systems.geometric.collar_patch import (
     ABOVE,
     BESIDE,
     HALF,
+    LABEL_MARGIN,
     CollarFrame,
     find_label,
     is_plain,
@@ -30,7 +31,10 @@ _DEPTHS = np.concatenate([np.arange(0.24, 1.2, 0.04), np.arange(1.2, 3.0, 0.07)]
 _SHAPES = (1.0, 1.25, 1.6, 2.0, 2.6, 3.6)
 _NARROW = (1.0, 0.9)
 _BACK_BAND = (0.42, 0.58)
-_BELOW_LABEL = 0.12
+_BELOW_LABEL = 0.05
+_CUT, _SHARP = 0.1, 1.7
+"""What a curve may leave of a label, in half neck widths; a V, up to a sharp shape, nothing."""
+
 _LEAST_CHANGE, _CLEAR_CHANGE = 2.2, 12.0
 _USUAL_DEPTH, _USUAL_SHAPE = 0.62, 2.2
 
@@ -92,7 +96,7 @@ def _below(
     is a curve just below the label.
     """
     free = _search(patch, cover, deepest, -np.inf)
-    if free is None or free[0] > low:
+    if free is None or free[0] > low + (-_CUT if free[1] > _SHARP else _CUT):
         return free, free is not None
     bound = _search(patch, cover, deepest, low)
     if bound is not None and bound[0] < free[0] + 0.5 and bound[1] > free[1] - 0.5:
@@ -106,7 +110,7 @@ def _standing(
     """The neckline of a collar that stands up: a roll neck, or a shirt collar open in a V."""
     patch, cover = frame.patch(image, mask)
     found = _search(patch, cover, np.inf, -np.inf)
-    if found is not None and found[0] >= 0.6 and found[1] <= 1.7:
+    if found is not None and found[0] >= 0.6 and found[1] <= _SHARP:
         front = frame.middle + found[0] * frame.half * frame.down
         return Neckline(_above(mask, frame, found), label, front, True)
     top = _top_corners(mask, frame)
@@ -116,8 +120,8 @@ def _standing(
         frame = CollarFrame.between(*top)
         patch, cover = frame.patch(image, mask)
         low = _lowest(frame.to_patch(label) > 0.5)
-        found = _search(patch, cover, np.inf, low + _BELOW_LABEL / 2)
-        if found is not None and found[0] >= 0.6 and found[1] <= 1.7:
+        found = _search(patch, cover, np.inf, low + _BELOW_LABEL, _SHARP)
+        if found is not None and found[0] >= 0.6:
             front = frame.middle + found[0] * frame.half * frame.down
             return Neckline(_above(mask, frame, found), label, front, True)
     nothing = np.zeros_like(mask)
@@ -141,16 +145,20 @@ def _top_corners(mask: Mask, frame: CollarFrame) -> tuple[Point, Point] | None:
 def _lowest(label: Mask) -> float:
     """Lower end of a label in half neck widths below the collar points, -inf without one."""
     rows = np.flatnonzero(label.any(axis=1))
-    return float(rows[-1]) / HALF - ABOVE if len(rows) else -np.inf
+    return float(rows[-1] - LABEL_MARGIN) / HALF - ABOVE if len(rows) else -np.inf
 
 
 def _search(
-    patch: NDArray[np.float32], cover: NDArray[np.float32], deepest: float, low: float
+    patch: NDArray[np.float32],
+    cover: NDArray[np.float32],
+    deepest: float,
+    low: float,
+    blunt: float = np.inf,
 ) -> tuple[float, float, float] | None:
     """Depth, shape and width of the curve with the most even change of colour across it.
 
     ``deepest`` is the depth beyond which the change must be clear; ``low`` is the lower end of the
-    label, which no curve cuts.
+    label, which no curve cuts, and ``blunt`` the greatest shape.
     """
     x = np.linspace(-0.95, 0.95, 41)
     curves = np.array([(d, p, s) for s in _NARROW for p in _SHAPES for d in _DEPTHS])
@@ -177,7 +185,7 @@ def _search(
     weighted = score * np.interp(curves[:, 0], (*_BACK_BAND, 1.3, 2.8), (0.3, 1.0, 1.0, 0.75))
     weighted[curves[:, 0] > np.interp(curves[:, 1], (1.7, 2.6, 3.6), (3.0, 1.8, 1.1))] = 0
     least = np.where(curves[:, 0] > deepest, _CLEAR_CHANGE, _LEAST_CHANGE)
-    weighted[curves[:, 0] < low] = 0
+    weighted[(curves[:, 0] < low) | (curves[:, 1] > blunt)] = 0
     weighted[score < np.maximum(least, noise)] = 0
     best = int(np.argmax(weighted))
     if weighted[best] == 0:
