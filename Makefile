@@ -30,6 +30,7 @@ test: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/vtonctl demo --out $(OUT)
 	$(BIN)/python tests/bench/stage_speed.py $(or $(PHOTOS),$(OUT)/photos)
+	$(BIN)/python tests/bench/whole_job.py $(OUT)/photos $(OUT)/garments
 ifneq ($(DATA),)
 	$(BIN)/python tests/bench/pose_accuracy.py $(DATA)
 	$(BIN)/python tests/bench/mask_quality.py $(DATA)

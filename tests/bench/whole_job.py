@@ -1,0 +1,73 @@
+"""Time and memory of the whole job: all persons of a folder in all garments of another.
+
+Run: ``python tests/bench/whole_job.py PERSONS GARMENTS [--jobs 2]``. Prints pairs per second and
+the largest memory of the run and its workers together (proportional set size, shared pages
+counted once), from Linux's ``/proc``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+LOOK_EVERY_S = 0.5
+
+
+def descendants(pid: int) -> list[int]:
+    """This process and all processes started below it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text("ascii").split()
+        except OSError:
+            continue
+        for child in children:
+            found += descendants(int(child))
+    return found
+
+
+def memory_kb(pid: int) -> int:
+    """Proportional set size of a process in kB; 0 once it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def run(persons: Path, garments: Path, jobs: int, out: Path) -> tuple[dict[str, object], int]:
+    """The run's JSON document and the peak memory in kB."""
+    command = [sys.executable, "-m", "vtonctl", "tryon", "--json", "--jobs", str(jobs)]
+    command += ["--persons", str(persons), "--garments", str(garments), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, sum(map(memory_kb, descendants(process.pid))))
+        time.sleep(LOOK_EVERY_S)
+    document: dict[str, object] = json.loads(process.stdout.read())
+    return document, peak
+
+
+def main() -> None:
+    """Run once into a temporary folder and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("persons", type=Path)
+    parser.add_argument("garments", type=Path)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        document, peak = run(options.persons, options.garments, options.jobs, Path(folder) / "out")
+    made = document["stages"]["tryon"]["done"]
+    seconds = document["seconds"]
+    print(f"pairs made      {made}, failures {len(document['failures'])}")
+    print(f"time            {seconds:.0f} s, {made / seconds:.2f} pairs a second")
+    print(f"peak memory     {peak / 1024:.0f} MB, run and workers together")
+
+
+if __name__ == "__main__":
+    main()
