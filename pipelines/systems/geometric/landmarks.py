@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pipelines.systems.geometric.outline import (
+    below_strap,
     find_armhole,
     find_collar,
     find_cuff,
@@ -188,6 +189,8 @@ def _side(
         armpit = find_underarm(mask, edge, axis, outline, hem, half)
     if shoulder is None and not parted and _touches(mask, armpit, collar, half, tall):
         return _side(_parted(mask, armpit, int(collar[1] + 0.85 * half)), axis, parted=True)
+    if shoulder is not None:
+        armpit = below_strap(mask, collar, armpit, half)
     flank = _flank(edge, armpit, hem)
     if shoulder is not None:
         return SidePoints(collar, shoulder, armpit, hem, flank, None, None)

@@ -48,6 +48,9 @@ def find_collar(mask: Mask, axis: float, half: float) -> Point:
         line = line[: max(3, int(drop.argmax()))]
     above = -off_chord(line, line[-1], line[0])
     corner = int(np.argmax(above[: max(2, int(0.95 * len(line)))]))
+    if above[corner] < 0.02 * half and line[0, 1] - line[:, 1].min() > 0.4 * half:
+        # a neckline that only rises ends in a strap
+        corner = int(line[:, 1].argmin())
     beyond = line[corner:]
     if len(beyond) > 4:
         below = off_chord(beyond, beyond[-1], beyond[0])
@@ -111,6 +114,23 @@ def find_armhole(outline: Points, collar: Point, half: float) -> tuple[Point | N
     else:
         armpit = deep + int(0.3 * half)
     return line[tip], line[min(armpit, len(line) - 1)]
+
+
+def below_strap(mask: Mask, collar: Point, armpit: Point, half: float) -> Point:
+    """The armpit of a sleeveless side; one that lies too low, just below the strap instead."""
+    if armpit[1] - collar[1] < 1.8 * half:
+        return armpit
+    end = int(collar[1])
+    for y in range(end, int(armpit[1])):
+        if mask[y].any():
+            first = int(mask[y].argmax())
+            if run(mask[y], first)[1] - first > 0.35 * half:
+                break
+            end = y
+    y = end + round(0.15 * half)
+    if end - collar[1] < 0.15 * half or y >= armpit[1] or not mask[y].any():
+        return armpit
+    return np.array([float(mask[y].argmax()), float(y)])
 
 
 def _turns_in(below: Points, half: float) -> bool:

@@ -30,6 +30,9 @@ _SEAM = 1.0
 _LOW_ARMPIT = 1.8
 """Lowest armhole, in distances from the shoulder line to the body's armpit."""
 
+_STRAP, _STRAP_AT = 0.15, 0.6
+"""Widest strap in shoulder distances, and the end of its way out from neck to shoulder."""
+
 _AS_WORN = (0.8, 1.4)
 """Lengths, in those of the top worn in the photo, that are taken to end where that one ends."""
 
@@ -100,8 +103,9 @@ def _side_points(
         across = -across
     widths = target.left_width if body is target.left else target.right_width
     source, placed = [side.collar, side.shoulder], []
+    inward = _strap_shift(side, body, target, scale, origin[0])
     for point in (side.collar, side.shoulder):
-        distance = scale * abs(point[0] - origin[0])
+        distance = scale * abs(point[0] - origin[0]) - inward
         if point is side.shoulder and side.cuff_outer is not None:
             # a sleeve begins where the arm does, however wide the garment is
             distance = max(distance, _SEAM * float(np.hypot(*(body.shoulder - target.origin))))
@@ -114,9 +118,24 @@ def _side_points(
     levels = armpit + share * max(hem - armpit, 0.1 * target.unit)
     seen = np.interp(levels, target.levels, widths)
     own = scale * np.abs(side.flank[:, 0] - origin[0])
-    half = np.clip(_OWN * own + (1 - _OWN) * seen, _SLIM * seen, _WIDE * seen)
+    # without sleeves the edge below the arm lies on the body
+    wide = _WIDE if side.cuff_outer is not None else np.interp(share, (0, 0.4), (1.0, _WIDE))
+    half = np.clip(_OWN * own + (1 - _OWN) * seen, _SLIM * seen, wide * seen)
     flank = target.origin + levels[:, None] * target.down + half[:, None] * across
     return np.vstack([*source, side.flank]), np.vstack([*placed, flank])
+
+
+def _strap_shift(
+    side: SidePoints, body: SideTarget, target: BodyTarget, scale: float, axis_x: float
+) -> float:
+    """How much nearer to the neck a strap lies than the garment's scale would put it."""
+    if side.cuff_outer is not None:
+        return 0.0
+    if scale * abs(side.collar[0] - side.shoulder[0]) > _STRAP * target.unit:
+        return 0.0
+    near, far = (float(np.hypot(*(p - target.origin))) for p in (body.neck, body.shoulder))
+    highest = near + _STRAP_AT * (far - near)
+    return max(0.0, float(scale * abs(side.collar[0] - axis_x) - highest))
 
 
 def _on_shoulder_line(body: SideTarget, target: BodyTarget, distance: float) -> Points:

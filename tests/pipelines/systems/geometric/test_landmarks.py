@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines.systems.geometric.landmarks import find_landmarks, moved, sleeve_masks
+from pipelines.systems.geometric.outline import below_strap
 from pipelines.systems.geometric.silhouette import silhouette
 
 AXIS = 96
@@ -165,3 +166,21 @@ def test_a_top_with_one_sleeve_keeps_it_alone():
     marks = find_landmarks(silhouette(mask))
     assert marks.right.cuff_outer is not None
     assert marks.left.cuff_outer is None
+
+
+CAMISOLE = {
+    "collar": (47, 30), "shoulder": (46, 30), "strap": (51, 60), "armpit": (52, 66),
+    "waist": (51, 110), "hem": (36, 220),
+}  # fmt: skip
+
+
+def test_a_camisole_hangs_on_its_straps():
+    half = [(AXIS, 76), (54, 60), *CAMISOLE.values()]
+    outline = np.array([*half, *((2 * AXIS - x, y) for x, y in reversed(half))], float) * 4
+    mask = np.zeros((1056, 768), np.uint8)
+    cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 1)
+    check(mask > 0, CAMISOLE, {"collar": 7, "shoulder": 7, "armpit": 16, "hem": 6})
+    low = below_strap(mask > 0, np.array([188.0, 120]), np.array([170.0, 600]), 180)
+    assert np.hypot(*(low / 4 - CAMISOLE["armpit"])) < 8
+    near = np.array([204.0, 270])
+    assert below_strap(mask > 0, np.array([188.0, 120]), near, 180) is near

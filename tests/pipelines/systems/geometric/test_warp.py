@@ -20,6 +20,7 @@ SIZE = Size(512, 384)
 HALVES = {
     "tank": [(152, 84), (124, 92), (132, 132), (108, 184), (104, 420)],
     "tee": [(152, 84), (116, 98), (48, 190), (84, 208), (112, 172), (108, 420)],
+    "strap": [(112, 60), (100, 60), (112, 130), (96, 160), (104, 420)],
     "wide": [(152, 84), (116, 98), (30, 190), (84, 240), (112, 220), (108, 420)],
     "long": [(152, 84), (116, 98), (30, 412), (62, 420), (112, 180), (108, 384)],
 }
@@ -271,3 +272,21 @@ def test_wide_short_sleeves_hang_along_the_arm(garments, raised, bend):
         places = np.linspace(-0.2, 0.9, 4) * half
         cuff = [reach[np.abs(outer - place) < 3].max() for place in places]
         assert np.ptp(cuff) < 0.15 * half
+
+
+def test_straps_lie_between_neck_and_shoulder_and_the_edge_on_the_body(garments):
+    target = body_target(pose(12, 0), blank())
+    warped = warp_garment(garments["strap"], target, SIZE)
+    for side, width in ((target.left, target.left_width), (target.right, target.right_width)):
+        out = side.shoulder - target.origin
+        top = target.origin[1] + 0.04 * target.unit
+        columns = np.flatnonzero(warped.alpha[round(top)] > 0.5)
+        reach = np.abs(columns[np.sign(columns - target.origin[0]) == np.sign(out[0])]
+                       - target.origin[0])  # fmt: skip
+        assert reach.size
+        assert abs(side.neck[0] - target.origin[0]) < reach.min()
+        assert reach.max() < 0.85 * abs(out[0])
+        under = round(side.armpit[1] + 0.05 * target.unit)
+        columns = np.flatnonzero(warped.alpha[under] > 0.5)
+        edge = np.interp(under - target.origin[1], target.levels, width)
+        assert np.abs(columns - target.origin[0]).max() < edge + 0.05 * target.unit
