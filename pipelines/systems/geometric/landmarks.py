@@ -36,6 +36,10 @@ BODYSUIT = 0.4
 """A trunk that reaches this share of its hem's width below the hem goes on as a bodysuit."""
 
 
+_COLLARS_APART = 0.22
+"""Ends of a neckline further apart in their distances from the axis, in widths, disagree."""
+
+
 @dataclass(frozen=True, eq=False)
 class SidePoints:
     """Landmarks of one side: points ``float64 [2]`` in pixels of the garment photo.
@@ -114,12 +118,19 @@ def moved(side: SidePoints, move: Callable[[Points], Points]) -> SidePoints:
 
 
 def _agreed(left: SidePoints, right: SidePoints, axis: float) -> tuple[SidePoints, SidePoints]:
-    """Both sides; where the shoulders of a sleeveless top disagree, the higher one twice."""
+    """Both sides; where those of a sleeveless top disagree, one of them twice.
+
+    The higher shoulder is taken, and the neckline's outer end: in an off-shoulder top a fold
+    near the middle may look like an end.
+    """
     if left.cuff_outer is not None or right.cuff_outer is not None:
         return left, right
     width = abs(left.armpit[0] - right.armpit[0])
     apart = left.shoulder[1] - right.shoulder[1]
-    if abs(apart) < 0.25 * width:
+    collars = abs(left.collar[0] - axis) - abs(right.collar[0] - axis)
+    if abs(collars) > _COLLARS_APART * width:
+        apart = -collars
+    elif abs(apart) < 0.25 * width:
         return left, right
     if apart > 0:
         return moved(right, lambda p: (2 * axis, 0) + p * (-1, 1)), right

@@ -184,3 +184,16 @@ def test_a_camisole_hangs_on_its_straps():
     assert np.hypot(*(low / 4 - CAMISOLE["armpit"])) < 8
     near = np.array([204.0, 270])
     assert below_strap(mask > 0, np.array([188.0, 120]), near, 180) is near
+
+
+def test_an_off_shoulder_top_has_a_neckline_on_both_sides():
+    half = [(AXIS - 60, 100), (AXIS - 74, 120), (AXIS - 76, 150), (AXIS - 70, 156)]
+    # a fold near the middle stands as high as the end of the neckline
+    other = [(AXIS + 22, 101), *((2 * AXIS - x, y) for x, y in half)]
+    outline = np.array([(AXIS, 120), *half, *reversed(other)], float) * 4
+    mask = np.zeros((1056, 768), np.uint8)
+    cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 1)
+    marks = find_landmarks(silhouette(mask > 0))
+    reach = [abs(side.collar[0] / 4 - AXIS) for side in (marks.left, marks.right)]
+    assert abs(reach[0] - reach[1]) < 8
+    assert min(reach) > 50
