@@ -33,6 +33,12 @@ _SEAM = 1.0
 _LOW_ARMPIT = 1.8
 """Lowest armhole, in distances from the shoulder line to the body's armpit."""
 
+_STRAP, _STRAP_AT = 0.15, 0.6
+"""Widest strap in shoulder distances, and the end of its way out from neck to shoulder."""
+
+_AS_WORN = (0.8, 1.4)
+"""Lengths, in those of the top worn in the photo, that are taken to end where that one ends."""
+
 _SHAPE = 0.5
 """Share of the shape contexts in the heights of the flanks' points; the rest is equal steps."""
 
@@ -114,7 +120,7 @@ def _hem_level(garment: PreparedGarment, target: BodyTarget, scale: float, top: 
     hem_y = (marks.left.hem[1] + marks.right.hem[1] + marks.hem_centre[1]) / 3
     own = scale * (hem_y - top)
     worn = target.hem_level
-    if worn is not None and 0.8 < own / worn < 1.25:
+    if worn is not None and _AS_WORN[0] < own / worn < _AS_WORN[1]:
         return worn
     return float(np.clip(own, 0.55 * target.torso, 1.5 * target.torso))
 
@@ -132,8 +138,9 @@ def _laid(
         across = -across
     widths = target.left_width if body is target.left else target.right_width
     ends = []
+    inward = _strap_shift(marks, body, target, scale, origin[0])
     for point in (marks.collar, marks.shoulder):
-        distance = scale * abs(point[0] - origin[0])
+        distance = scale * abs(point[0] - origin[0]) - inward
         if point is marks.shoulder and marks.cuff_outer is not None:
             # a sleeve begins where the arm does, however wide the garment is
             distance = max(distance, _SEAM * float(np.hypot(*(body.shoulder - target.origin))))
@@ -216,9 +223,24 @@ def _side_points(
     levels = side.levels[0] + share * (side.levels[1] - side.levels[0])
     seen = np.interp(levels, target.levels, side.widths)
     own = scale * np.abs(marks.flank[:, 0] - axis_x)
-    half = np.clip(_OWN * own + (1 - _OWN) * seen, _SLIM * seen, _WIDE * seen)
+    # without sleeves the edge below the arm lies on the body
+    wide = _WIDE if marks.cuff_outer is not None else np.interp(share, (0, 0.4), (1.0, _WIDE))
+    half = np.clip(_OWN * own + (1 - _OWN) * seen, _SLIM * seen, wide * seen)
     flank = target.origin + levels[:, None] * target.down + half[:, None] * side.across
     return np.vstack([marks.collar, marks.shoulder, marks.flank]), np.vstack([side.ends, flank])
+
+
+def _strap_shift(
+    side: SidePoints, body: SideTarget, target: BodyTarget, scale: float, axis_x: float
+) -> float:
+    """How much nearer to the neck a strap lies than the garment's scale would put it."""
+    if side.cuff_outer is not None:
+        return 0.0
+    if scale * abs(side.collar[0] - side.shoulder[0]) > _STRAP * target.unit:
+        return 0.0
+    near, far = (float(np.hypot(*(p - target.origin))) for p in (body.neck, body.shoulder))
+    highest = near + _STRAP_AT * (far - near)
+    return max(0.0, float(scale * abs(side.collar[0] - axis_x) - highest))
 
 
 def _on_shoulder_line(body: SideTarget, target: BodyTarget, distance: float) -> Points:
