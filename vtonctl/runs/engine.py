@@ -91,7 +91,7 @@ class _Engine:
         elif ended.worker_died:
             self.died(job, timed_out=ended.timed_out)
         else:
-            self.fill()  # first, so that the worker does not wait for the ledger
+            # before the worker gets its next task: a kill costs at most one task a worker
             self.finish(job, ended.value)
 
     def died(self, job: Job, *, timed_out: bool) -> None:
