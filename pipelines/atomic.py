@@ -28,7 +28,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_synced(temporary, data)
-        os.replace(temporary, path)  # noqa: PTH105
+        os.replace(temporary, path)  # noqa: PTH105 - the tests of failures inject here
         _sync_folder(path.parent)
     except BaseException as error:
         _remove(temporary)

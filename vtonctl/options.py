@@ -155,7 +155,7 @@ def expand(command: Callable[..., T]) -> Callable[..., T]:
             given[name] = group(**{f.name: given.pop(f.name) for f in fields(group)})
         return command(**given)
 
-    flattened.__signature__ = signature.replace(parameters=flat)  # type: ignore[attr-defined]
+    flattened.__signature__ = signature.replace(parameters=flat)  # type: ignore[attr-defined]  # Typer reads it
     flattened.__annotations__ = {p.name: p.annotation for p in flat}
     del flattened.__wrapped__
     return flattened

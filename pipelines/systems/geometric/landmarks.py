@@ -114,7 +114,7 @@ def sleeve_masks(shape: Silhouette, marks: Landmarks) -> tuple[Mask, Mask]:
 def moved(side: SidePoints, move: Callable[[Points], Points]) -> SidePoints:
     """The landmarks with ``move`` applied to each."""
     points = {n: None if p is None else move(p) for n, p in vars(side).items()}
-    return SidePoints(**points)  # type: ignore[arg-type]
+    return SidePoints(**points)  # type: ignore[arg-type]  # its own fields
 
 
 def _agreed(left: SidePoints, right: SidePoints, axis: float) -> tuple[SidePoints, SidePoints]:
