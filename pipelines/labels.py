@@ -160,6 +160,23 @@ class ACGPN14(Labels):
     RIGHT_ARM = 13
 
 
+class BODY8(Labels):
+    """The 8 classes of the instance parser, after a background.
+
+    The classes and their order are those of the YOLOv8 parser for VITON-HD preprocessing.
+    """
+
+    BACKGROUND = 0
+    HAIR = 1
+    FACE = 2
+    NECK = 3
+    UPPER_BODY = 4
+    LOWER_BODY = 5
+    LEFT_ARM = 6
+    RIGHT_ARM = 7
+    SKIRT = 8
+
+
 LIP20_TO_VITONHD13: Mapping[int, int] = {
     **dict.fromkeys((0, 10), 0), **dict.fromkeys((1, 2), 1), **dict.fromkeys((4, 13), 2),
     **dict.fromkeys((5, 6, 7), 3), **dict.fromkeys((9, 12), 4), 14: 5, 15: 6, 16: 7, 17: 8,
@@ -209,11 +226,23 @@ LIP20_TO_ATR18: Mapping[int, int] = {
 }  # fmt: skip
 """LIP ids to ATR's: coats become upper clothes, the neck face; gloves and socks are lost."""
 
+LIP20_TO_BODY8: Mapping[int, int] = {
+    **dict.fromkeys((0, 3, 8, 11, 16, 17, 18, 19), 0), **dict.fromkeys((1, 2), 1),
+    **dict.fromkeys((4, 13), 2), 10: 3, **dict.fromkeys((5, 6, 7), 4), 9: 5, 14: 6, 15: 7, 12: 8,
+}  # fmt: skip
+"""LIP ids to the 8 body classes; hats count as hair, dresses as upper body; gloves, socks, scarves,
+legs and shoes have no class."""
+
+BODY8_TO_LIP20: Mapping[int, int] = {0: 0, 1: 2, 2: 13, 3: 10, 4: 5, 5: 9, 6: 14, 7: 15, 8: 12}
+"""The 8 body classes to LIP ids; hats, sunglasses, dresses and coats are not told apart."""
+
 MERGES: Mapping[tuple[type[Labels], type[Labels]], Mapping[int, int]] = {
     (LIP20, VITONHD13): LIP20_TO_VITONHD13,
     (VITONHD13, VITONHD7): VITONHD13_TO_VITONHD7,
     (LIP20, ACGPN14): LIP20_TO_ACGPN14,
     (LIP20, ATR18): LIP20_TO_ATR18,
+    (LIP20, BODY8): LIP20_TO_BODY8,
+    (BODY8, LIP20): BODY8_TO_LIP20,
     (LIP20, CPVTON20): LIP20_TO_CPVTON20,
     (LIP20, CPVTONPlus21): LIP20_TO_CPVTONPLUS21,
     (ATR18, LIP20): ATR18_TO_LIP20,

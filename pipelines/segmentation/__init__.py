@@ -1,0 +1,1 @@
+"""Parsers: networks that find body parts and clothes in a photo."""
