@@ -350,6 +350,22 @@ MPV = Layout(
     summary="MPV (multi-pose): a folder per product, triples of two poses and a garment",
 )
 
+CCP = Layout(
+    name="ccp",
+    label_set="CCP59",
+    places={
+        Artifact.IMAGE: Place("photos", ".jpg", Encoding.RGB_JPEG),
+        Artifact.PARSE: Place("labels", ".png", Encoding.LABELS_GRAY_PNG),
+        Artifact.POSE: Place("openpose_json", "_keypoints.json", Encoding.POSE_BODY25_JSON),
+    },
+    aliases={},
+    size_hw=(825, 550),
+    split_style=SplitStyle.LIST,
+    published=frozenset({Artifact.IMAGE, Artifact.PARSE}),
+    summary="Clothing Co-Parsing: street photos with labels, for training and evaluation only",
+)
+"""Read by ``pipelines.datasets.ccp``; no layout of try-on data, so not one of ``LAYOUTS``."""
+
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout for layout in (VITON_HD, VITON_HD_CODE, CP_VTON, CP_VTON_PLUS, ACGPN, MPV)
 }
