@@ -9,6 +9,7 @@ two sides. All this happens at a small size; at the end the outlines are fitted 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from pipelines.body import scaled, shifted
 from pipelines.flags import Flag
 from pipelines.labels import LIP20
 from pipelines.preprocess.body_regions import Floats, Region
-from pipelines.preprocess.parsing import ParsedPerson
+from pipelines.preprocess.parsing import ParsedPerson, Parser
 from pipelines.preprocess.person_mask import person_mask
 from pipelines.preprocess.region_cuts import Hem, apply_cuts, find_hem
 from pipelines.preprocess.region_outline import drop_specks, full_size_regions
@@ -34,6 +35,9 @@ from pipelines.preprocess.region_places import (
 )
 from pipelines.preprocess.region_solver import infer
 from pipelines.types import Alpha, Image, Mask, ParseMap, Pose
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WORK_HEIGHT = 224
 MASK_HEIGHT = 512
@@ -70,6 +74,14 @@ class _Solved:
     models: dict[int, Floats]
     hem: Hem
     cuts: dict[int, float]
+
+
+def load_parser(*, weights: Path | None, device: str, precision: str) -> Parser:
+    """This parser, as ``pipelines.preprocess.parsing.ParserFactory``.
+
+    It has no weights and computes in one way only, so nothing of what is given is looked at.
+    """
+    return parse_person
 
 
 def parse_person(image: Image, pose: Pose) -> ParsedPerson:

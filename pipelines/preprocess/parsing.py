@@ -1,22 +1,50 @@
-"""The parsing stage: photo and pose to LIP ids, with any parser that is known by name."""
+"""The parsing stage: photo and pose to LIP ids, with any parser that is known by name.
+
+Imports no array library: the command line reads ``PARSERS`` to choose one before anything heavy
+is loaded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.errors import ConfigError, ItemError
-from pipelines.flags import Flag
 from pipelines.layout import Artifact
 from pipelines.stage import Outputs
-from pipelines.types import Image, ParseMap, Pose
 
-PARSERS: dict[str, str] = {
-    "geometric": "pipelines.preprocess.geometric_parser:parse_person",
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.flags import Flag
+    from pipelines.types import Image, ParseMap, Pose
+
+
+@dataclass(frozen=True)
+class ParserInfo:
+    """A parser as data; ``target`` is ``module:factory``, see ``ParserFactory``."""
+
+    target: str
+    family: str = ""
+    """Family of its weights in ``weights/manifest.toml``; empty: it needs none, and no device."""
+    extra: str = ""
+    """Extra of the package that must be installed (``pip install 'vtonctl[yolo]'``), if any."""
+    package: str = ""
+    """Package to look for, to know whether the extra is installed."""
+    terms: str = ""
+    """Licence of that package where it is stricter than ours."""
+    summary: str = ""
+
+
+PARSERS: dict[str, ParserInfo] = {
+    "geometric": ParserInfo(
+        "pipelines.preprocess.geometric_parser:load_parser",
+        summary="pose and colours of the photo itself, no weights",
+    ),
 }
-"""``module:function`` by name; the function takes image and pose and returns ParsedPerson."""
+"""Parsers by name; of equally good ones the first is preferred."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,20 +56,51 @@ class ParsedPerson:
     flags: tuple[Flag, ...]
 
 
+class Parser(Protocol):
+    """A parser ready to use; deterministic on one machine."""
+
+    def __call__(self, image: Image, pose: Pose, /) -> ParsedPerson:
+        """LIP20 ids of the image's size for the person of ``pose``. Raises ``ItemError``."""
+        ...
+
+
+class ParserFactory(Protocol):
+    """Loads a parser, once per process."""
+
+    def __call__(self, *, weights: Path | None, device: str, precision: str) -> Parser:
+        """Load ``weights`` (None for a parser that needs none) onto ``device``.
+
+        ``device`` is ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``precision`` is ``fp32`` or
+        ``bf16``. Raises ``InputError`` for weights that cannot be used.
+        """
+        ...
+
+
+def find_parser(name: str) -> ParserInfo:
+    """The parser of a name. Raises ``ConfigError`` for an unknown one."""
+    if name not in PARSERS:
+        raise ConfigError(
+            f"unknown parser {name!r}",
+            code="unknown_name",
+            hint=f"Known: auto, {', '.join(PARSERS)}.",
+        )
+    return PARSERS[name]
+
+
 class ParseStage:
     """Image and pose to parse, with a parser of ``PARSERS``."""
 
-    def __init__(self, *, parser: str = "geometric") -> None:
-        if parser not in PARSERS:
-            raise ConfigError(
-                f"unknown parser {parser!r}",
-                code="unknown_name",
-                hint=f"Known: {', '.join(PARSERS)}.",
-            )
-        module, _, function = PARSERS[parser].partition(":")
-        self._parse: Callable[[Image, Pose], ParsedPerson] = getattr(
-            import_module(module), function
-        )
+    def __init__(
+        self,
+        *,
+        parser: str = "geometric",
+        weights: Path | None = None,
+        device: str = "cpu",
+        precision: str = "fp32",
+    ) -> None:
+        module, _, factory = find_parser(parser).target.partition(":")
+        load: ParserFactory = getattr(import_module(module), factory)
+        self._parse = load(weights=weights, device=device, precision=precision)
 
     def __call__(self, batch: Sequence[Mapping[Artifact, Any]]) -> list[Outputs | ItemError]:
         """One result per item, in order; an item's failure is returned, not raised."""
