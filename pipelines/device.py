@@ -5,13 +5,21 @@ Nothing falls back silently: a device that was asked for and is not there is an 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipelines.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+PRECISIONS = ("auto", "fp32", "bf16")
 
 DEVICE_PATTERN = re.compile(r"cpu|mps|cuda(:\d{1,3})?")
 _PROBE = (
@@ -59,20 +67,29 @@ def choose(wanted: str) -> str:
     """
     if wanted in ("auto", "cpu"):
         return "cpu"
-    if not DEVICE_PATTERN.fullmatch(wanted):
+    check_name(wanted)
+    _check(wanted, probe())
+    return wanted
+
+
+def check_name(name: str) -> None:
+    """Raise ``ConfigError`` for a name that is no device."""
+    if name != "auto" and not DEVICE_PATTERN.fullmatch(name):
         raise ConfigError(
-            f"unknown device {wanted!r}",
+            f"unknown device {name!r}",
             code="bad_device",
             hint="Known: auto, cpu, cuda, cuda:N, mps.",
         )
-    found = probe()
+
+
+def _check(wanted: str, found: Accelerators) -> None:
+    check_name(wanted)
     if not _is_there(wanted, found):
         raise ConfigError(
             f"--device {wanted} was asked for, but is not there ({_words(found)})",
             code="no_such_device",
             hint="Use --device cpu, or see what is there with: vtonctl doctor.",
         )
-    return wanted
 
 
 def _is_there(wanted: str, found: Accelerators) -> bool:
@@ -86,3 +103,86 @@ def _words(found: Accelerators) -> str:
         return f"PyTorch cannot be used: {found.problem}"
     devices = [f"cuda:{i} {name}" for i, name in enumerate(found.gpus)] + ["mps"] * found.mps
     return f"PyTorch {found.torch} sees {', '.join(devices) or 'the CPU only'}"
+
+
+def torch_device(name: str) -> torch.device:
+    """The device to train or infer on: ``auto`` is the best there is (CUDA, MPS, CPU).
+
+    Loads PyTorch. Raises ``ConfigError`` for a name that is no device and for one that is not
+    there; a process of several on one machine gets the GPU of its ``LOCAL_RANK``.
+    """
+    import torch
+
+    found = Accelerators(
+        torch=torch.__version__,
+        gpus=tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())),
+        mps=torch.backends.mps.is_available(),
+    )
+    local = os.environ.get("LOCAL_RANK", "")
+    if name == "auto":
+        name = "cuda" if found.gpus else "mps" if found.mps else "cpu"
+    if name == "cuda" and local.isdigit() and int(local) > 0:
+        name = f"cuda:{local}"
+    if name != "cpu":
+        _check(name, found)
+    return torch.device(name)
+
+
+def resolve_precision(device: torch.device, wanted: str) -> str:
+    """``fp32`` or ``bf16``; ``auto`` is bf16 on GPUs that compute in it, else fp32.
+
+    Raises ``ConfigError`` for an unknown name.
+    """
+    import torch
+
+    if wanted not in PRECISIONS:
+        raise ConfigError(
+            f"unknown precision {wanted!r}",
+            code="bad_precision",
+            hint=f"Known: {', '.join(PRECISIONS)}.",
+        )
+    if wanted != "auto":
+        return wanted
+    good = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if good else "fp32"
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Context in which networks compute in a precision (``auto``, ``fp32``, ``bf16``)."""
+    import torch
+
+    enabled = resolve_precision(device, precision) == "bf16"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Free memory of a GPU in bytes; None where it is the host's."""
+    import torch
+
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else None
+
+
+def mix_seed(*numbers: int) -> int:
+    """One seed of 63 bits from several numbers (seed, epoch, step, process, ...)."""
+    text = " ".join(map(str, numbers)).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
+
+
+def can_pin(device: torch.device) -> bool:
+    """Whether copies to the device run beside computing when they come from pinned memory."""
+    return device.type == "cuda"
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch's global generators, of the CPU and of every GPU."""
+    import torch
+
+    torch.manual_seed(seed)
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until a GPU has done what was asked of it."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.errors import ConfigError
 from pipelines.layout import Artifact
 from pipelines.stage import Stage, StageInfo, Subject, TryOnSystem
+from pipelines.training.request import ReportProgress, TrainerInfo, TrainRequest, TrainResult
 
 FRAME = StageInfo(
     name="frame",
@@ -98,6 +99,9 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
 }
 """Try-on systems; ``auto`` takes the last one whose weights are at hand."""
 
+TRAINERS: dict[str, tuple[TrainerInfo, str]] = {}
+"""What can be trained: ``train(request, report) -> TrainResult`` of each stage."""
+
 
 def stage(name: str, params: Mapping[str, Any]) -> Stage:
     """Build a stage. Raises ``ConfigError`` for an unknown name."""
@@ -111,7 +115,13 @@ def tryon_system(name: str, params: Mapping[str, Any]) -> TryOnSystem:
     return made
 
 
-def _load(table: Mapping[str, tuple[StageInfo, str]], kind: str, name: str) -> Any:
+def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
+    """Run a trainer. Raises ``ConfigError`` for an unknown stage."""
+    made: TrainResult = _load(TRAINERS, "training stage", request.stage)(request, report)
+    return made
+
+
+def _load(table: Mapping[str, tuple[StageInfo | TrainerInfo, str]], kind: str, name: str) -> Any:
     if name not in table:
         raise ConfigError(
             f"unknown {kind} {name!r}", code="unknown_name", hint=f"Known: {', '.join(table)}."

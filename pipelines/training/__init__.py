@@ -1,0 +1,1 @@
+"""Training: batches, steps, precision, checkpoints and logs; knows no model."""
