@@ -1,9 +1,9 @@
 """Clothing Co-Parsing: 1,004 street photos with hand-made labels of 59 tags, as published.
 
-A folder holds ``photos/ID.jpg``, ``labels/ID.png`` (ids in gray, names in ``labels.json``) and, once
-poses have been found, ``openpose_json/ID_keypoints.json``. Source: Yang, Luo and Lin, "Clothing
-Co-Parsing by Joint Image Segmentation and Labeling" (CVPR 2014); the data set is published under
-Apache-2.0.
+A folder holds ``photos/ID.jpg``, ``labels/ID.png`` (ids in gray, names in ``labels.json``) and,
+once poses have been found, ``openpose_json/ID_keypoints.json``. Source: Yang, Luo and Lin,
+"Clothing Co-Parsing by Joint Image Segmentation and Labeling" (CVPR 2014); the data set is
+published under Apache-2.0.
 """
 
 from __future__ import annotations
