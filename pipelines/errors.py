@@ -8,6 +8,7 @@
     |-- ListError             bad list, name or data-set layout                         (exit 65)
     |-- InputError            an input that a whole run depends on cannot be used       (exit 66)
     |-- WeightsMissing        a needed weight is not available                          (exit 69)
+    |-- ExtraMissing          an optional package is needed and not installed           (exit 69)
     |-- StorageError          disk full or another failure of reading or writing        (exit 74)
     |-- RootLocked            another run holds the output root                         (exit 75)
     `-- ItemError             one item cannot be processed; the run goes on             (exit 3)
@@ -77,6 +78,21 @@ class WeightsMissing(VtonError):
 
     exit_code = 69
     default_code = "weights_missing"
+
+
+class ExtraMissing(VtonError):
+    """A package of an extra is needed and not installed; the hint names the extra."""
+
+    exit_code = 69
+    default_code = "extra_missing"
+
+    def __init__(self, message: str, extra: str) -> None:
+        super().__init__(message, hint=f"Type: pip install 'vtonctl[{extra}]'")
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the extra's name when the error travels between processes."""
+        return type(self), (self.message, self.extra)
 
 
 class StorageError(VtonError):
