@@ -1,0 +1,136 @@
+"""Files of weights: safetensors with what they are in their own metadata; nothing else is read.
+
+Metadata are strings by name; a file that ``vtonctl train`` writes has these:
+
+=============  =====================================================================
+``family``     what can load it, for example ``parser.ours``
+``config``     JSON object: keyword arguments of the network
+``figures``    JSON object: final validation figures, flat
+``data``       JSON list of objects with ``name``, ``licence`` and ``images``
+``tier``       ``open`` or ``research``; absent or empty if the data's terms are not known
+``label_set``  class of ``pipelines.labels``; empty if outputs are no labels
+``code_version``  version of this package
+=============  =====================================================================
+
+No array library is imported before a file is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_BLOCK = 1 << 20
+_SHOWN = 4
+
+
+def sha256_of_file(path: Path) -> str:
+    """sha256 (hex), computed once per process unless the file changes. Raises ``InputError``."""
+    try:
+        found = path.stat()
+        return _hashed(path, found.st_size, found.st_mtime_ns)
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from None
+
+
+@lru_cache(maxsize=64)
+def _hashed(path: Path, size: int, mtime_ns: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check_file(path: Path, sha256: str, size: int | None = None) -> None:
+    """Raise ``InputError`` (``damaged_weights``) unless the file has this content."""
+    if not path.is_file():
+        raise _unusable(path, "does not exist")
+    found = path.stat().st_size
+    if size is not None and found != size:
+        raise _damaged(path, f"{found} bytes, wanted {size}")
+    if (digest := sha256_of_file(path)) != sha256:
+        raise _damaged(path, f"sha256 {digest[:12]}..., wanted {sha256[:12]}...")
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a file, whose structure is checked on the way. Raises ``InputError``."""
+    with _opened(path, "np") as file:
+        return dict(file.metadata() or {})
+
+
+def tensor_types(path: Path) -> dict[str, str]:
+    """Name of each tensor -> type as safetensors calls it (``F16``). Raises ``InputError``."""
+    with _opened(path, "np") as file:
+        return {name: str(file.get_slice(name).get_dtype()) for name in file.keys()}
+
+
+def load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors, on the CPU, and the metadata. Raises ``InputError`` that names the file."""
+    with _opened(path, "pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}
+        return state, dict(file.metadata() or {})
+
+
+def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Copy ``state`` into a network; names and shapes must be exactly those of the network.
+
+    Raises ``InputError`` that names ``path``, what is missing and what is too much. Half
+    precision tensors take the network's own type.
+    """
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in state]
+    surplus = [name for name in state if name not in wanted]
+    if missing or surplus:
+        words = [_named(missing, "missing"), _named(surplus, "not of this network")]
+        raise _unusable(path, "; ".join(filter(None, words)), code="wrong_weights")
+    shapes = [
+        f"{name} {list(state[name].shape)} instead of {list(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if state[name].shape != tensor.shape
+    ]
+    if shapes:
+        raise _unusable(path, _named(shapes, "of another shape"), code="wrong_weights")
+    module.load_state_dict(dict(state), strict=True)
+
+
+def _opened(path: Path, framework: str) -> Any:
+    if not path.is_file():
+        raise _unusable(path, "is a folder" if path.is_dir() else "does not exist")
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, framework=framework)
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, str(error)) from None
+
+
+def _named(names: list[str], what: str) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{what}: {', '.join(names[:_SHOWN])}{more}"
+
+
+def _unusable(path: Path, reason: str, code: str = "unusable_weights") -> InputError:
+    return InputError(
+        f"{path}: these weights cannot be used: {reason}",
+        code=code,
+        hint="See what there is with: vtonctl weights list",
+    )
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"{path}: not a whole file of weights in safetensors format: {reason}",
+        code="damaged_weights",
+        hint="Copy or install it again, then: vtonctl weights verify",
+    )
