@@ -180,9 +180,11 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def synchronise(device: torch.device) -> None:
-    """Wait until a GPU has done what was asked of it."""
-    import torch
+def backend(device: torch.device) -> str:
+    """How processes that compute on such a device exchange tensors, on it and on the CPU."""
+    return "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
 
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+
+def synchronise_norms(device: torch.device) -> bool:
+    """Whether batch normalisation can take its statistics over several processes' batches."""
+    return device.type == "cuda"

@@ -34,8 +34,10 @@ class CheckpointFolder:
         """Steps of which there is a checkpoint, in order."""
         return sorted(int(p.stem.removeprefix("step-")) for p in self.root.glob("step-*.pt"))
 
-    def write(self, step: int, state: Mapping[str, Any], config: Mapping[str, Any]) -> Path:
-        """Write a checkpoint and its config, then remove those that are too old."""
+    def write(
+        self, step: int, state: Mapping[str, Any], config: Mapping[str, Any], *, best: int = -1
+    ) -> Path:
+        """Write a checkpoint and its config, then remove older ones but the ``best`` step's."""
         buffer = io.BytesIO()
         torch.save(dict(state), buffer)
         data = buffer.getvalue()
@@ -49,7 +51,7 @@ class CheckpointFolder:
         # the note first: a checkpoint without its note would count as damaged
         write_atomic(path.with_suffix(".json"), json.dumps(note, indent=2).encode())
         write_atomic(path, data)
-        self._forget(keep={step, int(state.get("best_step", -1))})
+        self._forget(keep={step, best})
         return path
 
     def _forget(self, keep: set[int]) -> None:
@@ -58,6 +60,12 @@ class CheckpointFolder:
             if int(note.stem.removeprefix("step-")) not in kept:
                 note.with_suffix(".pt").unlink(missing_ok=True)
                 note.unlink()
+
+    def config(self, step: int) -> dict[str, Any]:
+        """The config of the run that wrote a checkpoint; call ``read`` first, which checks it."""
+        note = json.loads(self.path(step).with_suffix(".json").read_bytes())
+        found: dict[str, Any] = note["config"]
+        return found
 
     def read(self, step: int) -> dict[str, Any]:
         """Read a checkpoint onto the CPU. Raises ``InputError`` for a damaged one."""

@@ -1,11 +1,15 @@
-"""Stopping a run between two steps when the user or the system asks for it."""
+"""Stopping a run between two steps when the user, the system or the launcher's end asks for it."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any
+
+LAUNCHER = "VTONCTL_LAUNCHER_PID"
+"""Environment variable: the process that started this one to train with others."""
 
 
 class StopSignals:
@@ -18,6 +22,13 @@ class StopSignals:
         self.received = 0
         """Number of the signal; 0 = none."""
         self._before: dict[signal.Signals, Any] = {}
+        self._launcher = int(os.environ.get(LAUNCHER, "0"))
+
+    def look(self) -> int:
+        """The signal received, or SIGTERM if the launcher is gone; 0 = go on."""
+        if self._launcher and os.getppid() != self._launcher:
+            self.received = self.received or signal.SIGTERM
+        return self.received
 
     def __enter__(self) -> StopSignals:
         """Take the two signals over."""

@@ -1,0 +1,79 @@
+"""Final weights: a safetensors file in half precision that says in itself what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from pipelines.atomic import write_atomic
+from pipelines.checkpoint_manifest import TIERS, TrainingData
+from pipelines.training.run_config import code_version
+
+
+@dataclass(frozen=True)
+class WeightsMetadata:
+    """What a file of weights tells of itself; see ``pipelines.checkpoint_files``."""
+
+    family: str
+    """What can load it, for example ``parser.ours``."""
+    config: Mapping[str, Any]
+    """Keyword arguments of the network, JSON values."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """Final validation figures, flat."""
+    data: tuple[TrainingData, ...] = ()
+    tier: str = ""
+    """``open`` or ``research``; empty if the data's terms are not known."""
+    label_set: str = ""
+    """Class of ``pipelines.labels``; empty if outputs are no labels."""
+    run: Mapping[str, Any] = field(default_factory=dict)
+    """How it was trained (settings, seed, step, ...), JSON values; paths are left out."""
+
+    def __post_init__(self) -> None:
+        """Refuse a tier that there is not."""
+        if self.tier not in ("", *TIERS):
+            raise ValueError(f"tier = {self.tier!r}; wanted {' or '.join(TIERS)}")
+
+    def strings(self) -> dict[str, str]:
+        """As safetensors stores it: strings by name."""
+        run = {name: value for name, value in self.run.items() if name != "roots"}
+        return {
+            "family": self.family,
+            "config": json.dumps(dict(self.config), sort_keys=True),
+            "figures": json.dumps(dict(self.figures), sort_keys=True),
+            "data": json.dumps([asdict(row) for row in self.data]),
+            "tier": self.tier,
+            "label_set": self.label_set,
+            "code_version": code_version(),
+            "run": json.dumps(run, sort_keys=True),
+        }
+
+
+def write_weights(path: Path, module: nn.Module, metadata: WeightsMetadata) -> Path:
+    """Write a network's weights; the same weights and metadata give the same bytes.
+
+    Parameters become float16 unless a value is beyond its range; buffers (statistics of
+    normalisation, counters) keep their type, since they are few and their range is wide.
+    """
+    parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    tensors = {
+        name: _stored(tensor, half=name in parameters)
+        for name, tensor in sorted(module.state_dict().items())
+    }
+    write_atomic(path, save(tensors, metadata=metadata.strings()))
+    return path
+
+
+def _stored(tensor: Tensor, *, half: bool) -> Tensor:
+    # a copy: safetensors refuses tensors that share memory, and a channels-last layout
+    kept = tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+    if not (half and kept.is_floating_point()):
+        return kept
+    halved = kept.to(torch.float16)
+    return halved if bool(torch.isfinite(halved).all()) else kept
