@@ -55,19 +55,39 @@ class WeightsMetadata:
         }
 
 
-def write_weights(path: Path, module: nn.Module, metadata: WeightsMetadata) -> Path:
-    """Write a network's weights; the same weights and metadata give the same bytes.
+def write_weights(
+    path: Path,
+    modules: nn.Module | Mapping[str, nn.Module],
+    metadata: WeightsMetadata | Mapping[str, Any],
+) -> Path:
+    """Write weights; the same weights and metadata give the same bytes.
 
-    Parameters become float16 unless a value is beyond its range; buffers (statistics of
-    normalisation, counters) keep their type, since they are few and their range is wide.
+    Several networks have their names before those of their tensors. Parameters become float16
+    unless a value is beyond its range; buffers (statistics of normalisation, counters) keep
+    their type, since they are few and their range is wide. Metadata that come as a mapping are
+    stored as they are, values that are no strings as JSON.
     """
-    parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
-    tensors = {
-        name: _stored(tensor, half=name in parameters)
-        for name, tensor in sorted(module.state_dict().items())
-    }
-    write_atomic(path, save(tensors, metadata=metadata.strings()))
+    if isinstance(modules, nn.Module):
+        tensors = _tensors(modules)
+    elif len(modules) == 1:
+        tensors = _tensors(next(iter(modules.values())))
+    else:
+        tensors = {
+            f"{name}.{key}": tensor
+            for name, module in modules.items()
+            for key, tensor in _tensors(module).items()
+        }
+    strings = metadata.strings() if isinstance(metadata, WeightsMetadata) else _strings(metadata)
+    write_atomic(path, save(dict(sorted(tensors.items())), metadata=strings))
     return path
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    return {
+        name: _stored(tensor, half=name in parameters)
+        for name, tensor in module.state_dict().items()
+    }
 
 
 def _stored(tensor: Tensor, *, half: bool) -> Tensor:
@@ -77,3 +97,11 @@ def _stored(tensor: Tensor, *, half: bool) -> Tensor:
         return kept
     halved = kept.to(torch.float16)
     return halved if bool(torch.isfinite(halved).all()) else kept
+
+
+def _strings(metadata: Mapping[str, Any]) -> dict[str, str]:
+    stored = {
+        name: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for name, value in metadata.items()
+    }
+    return {"code_version": code_version(), **stored}
