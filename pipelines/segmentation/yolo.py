@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import time
+import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import cv2
 import numpy as np
@@ -69,7 +69,7 @@ class Fitted:
 def start(folder: Path | None = None) -> Any:
     """Import ultralytics, offline, with settings in ``folder`` or a temporary one.
 
-    Raises ``ConfigError`` where it is not installed. Undoes what the import does to the process:
+    Raises ``ExtraMissing`` where it is not installed. Undoes what the import does to the process:
     OpenCV's threads stay as they were, and nothing is logged to standard output.
     """
     require_package()
@@ -132,12 +132,13 @@ def fit(
         overrides["model"] = network_name(str(settings["model"]))
         overrides["pretrained"] = overrides["model"].endswith(".pt")
     out.mkdir(parents=True, exist_ok=True)
+    stdout = sys.stdout
     with _log_file(LOGGER, out / "train.log"):
         try:
             trainer = SegmentationTrainer(overrides=overrides)
         except (SyntaxError, TypeError, ValueError, FileNotFoundError) as error:
             raise ConfigError(f"ultralytics refuses these settings: {error}") from error
-        _attach(trainer, listen)
+        _attach(trainer, listen, stdout)
         trainer.train()
     return Fitted(trainer.best, trainer.last, table_rows(trainer.validator))
 
@@ -304,9 +305,14 @@ def _network_config(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     return config
 
 
-def _attach(trainer: Any, listen: Callable[[EpochReport], None]) -> None:
+def _attach(trainer: Any, tell: Callable[[EpochReport], None], stdout: TextIO) -> None:
+    """Call ``tell``, which may print to ``stdout``, after each batch and epoch."""
     threads = torch.get_num_threads()
     batch = 0
+
+    def listen(report: EpochReport) -> None:
+        with redirect_stdout(stdout):
+            tell(report)
 
     def epoch_starts(running: Any) -> None:
         nonlocal batch
@@ -372,7 +378,7 @@ def _lay_out_fonts(folder: Path) -> None:
 
 @contextmanager
 def _log_file(logger: logging.Logger, path: Path) -> Iterator[None]:
-    """Send what ultralytics tells into a file; warnings go on to the program's log as well."""
+    """Send what ultralytics logs and prints into a file."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level, propagate = logger.level, logger.propagate
@@ -380,7 +386,8 @@ def _log_file(logger: logging.Logger, path: Path) -> Iterator[None]:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        yield
+        with redirect_stdout(handler.stream):
+            yield
     finally:
         logger.setLevel(level)
         logger.propagate = propagate

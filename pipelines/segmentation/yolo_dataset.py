@@ -24,6 +24,7 @@ import numpy as np
 
 from pipelines import labels as label_sets
 from pipelines.atomic import write_atomic
+from pipelines.clothing_labels import CCP59, IGNORED
 from pipelines.codecs import decode, encode
 from pipelines.datasets.ccp import ccp_items
 from pipelines.errors import ConfigError, InputError, ItemError
@@ -31,11 +32,11 @@ from pipelines.labels import BODY8, LIP20
 from pipelines.layout import CCP, LAYOUTS, Artifact, Encoding, Layout, find_layout
 from pipelines.relabel import relabel
 from pipelines.segmentation.ccp_labels import lip20_of_ccp
+from pipelines.segmentation.neck import with_neck
 from pipelines.segmentation.yolo_format import CLASS_NAMES, mirrored, polygons_of, to_text
-from pipelines.types import Image, ParseMap
+from pipelines.types import Image, ParseMap, Pose
 
 _MARKER = ".vtonctl-dataset.json"
-_NOT_LABELLED = 255
 
 
 @dataclass(frozen=True)
@@ -209,33 +210,44 @@ class _Source:
 
     def photo(self, split: str, name: str) -> _Photo:
         place = self.layout.place(Artifact.IMAGE)
-        parse = self._body_parts(split, name)
         data = self._read(split, name, Artifact.IMAGE)
-        shape = decode(
-            data, place.encoding, name=str(self._path(split, name, Artifact.IMAGE))
-        ).shape
-        if shape[:2] != parse.ids.shape:
+        image: Image = decode(data, place.encoding, name=f"{self.root}: {name}{place.suffix}")
+        encoding = self.layout.place(Artifact.PARSE).encoding
+        own = _label_set(self.layout)
+        parse: ParseMap = decode(
+            self._read(split, name, Artifact.PARSE),
+            encoding,
+            labels=own,
+            keep_labels=True,
+            name=str(self._path(split, name, Artifact.PARSE)),
+        )
+        if image.shape[:2] != parse.ids.shape:
             raise ItemError(
-                f"{name}: the photo is {shape[0]}x{shape[1]}, its label map "
+                f"{name}: the photo is {image.shape[0]}x{image.shape[1]}, its label map "
                 f"{parse.ids.shape[0]}x{parse.ids.shape[1]}.",
                 code="size_mismatch",
             )
-        return _Photo(data, place.suffix, place.encoding, parse)
+        parts = self._body_parts(split, name, image, parse)
+        return _Photo(data, place.suffix, place.encoding, parts)
 
-    def _body_parts(self, split: str, name: str) -> ParseMap:
-        path = self._path(split, name, Artifact.PARSE)
-        data = self._read(split, name, Artifact.PARSE)
-        encoding = self.layout.place(Artifact.PARSE).encoding
-        own = _label_set(self.layout)
-        parse: ParseMap = decode(data, encoding, labels=own, keep_labels=True, name=str(path))
+    def _body_parts(self, split: str, name: str, image: Image, parse: ParseMap) -> ParseMap:
+        """The map in BODY8; a pose tells skin apart, and finds the neck that maps lack."""
+        path = self._path(split, name, Artifact.POSE)
         if self.layout is CCP:
-            pose = decode(
-                self._read(split, name, Artifact.POSE), Encoding.POSE_BODY25_JSON, name=name
-            )
-            parse = lip20_of_ccp(parse, pose)
-            ids = np.where(parse.ids == _NOT_LABELLED, LIP20.BACKGROUND, parse.ids)
-            parse = ParseMap(ids.astype(np.uint8), LIP20)
-        return relabel(parse, BODY8)
+            parse = lip20_of_ccp(parse, self._pose(split, name))
+        elif "NECK" in parse.labels.__members__ or not path.is_file():
+            return relabel(parse, BODY8)
+        else:
+            parse = with_neck(image, relabel(parse, LIP20), self._pose(split, name))
+        # a polygon cannot leave pixels out; where the label is not sure there is no part
+        ids = np.where(parse.ids == IGNORED, LIP20.BACKGROUND, parse.ids).astype(np.uint8)
+        return relabel(ParseMap(ids, LIP20), BODY8)
+
+    def _pose(self, split: str, name: str) -> Pose:
+        encoding = self.layout.place(Artifact.POSE).encoding
+        path = self._path(split, name, Artifact.POSE)
+        pose: Pose = decode(self._read(split, name, Artifact.POSE), encoding, name=str(path))
+        return pose
 
     def _path(self, split: str, name: str, artifact: Artifact) -> Path:
         named = "all" if self.layout is CCP else self.names[split]
@@ -251,8 +263,6 @@ class _Source:
 
 def _label_set(layout: Layout) -> type[label_sets.Labels]:
     if layout is CCP:
-        from pipelines.clothing_labels import CCP59
-
         return CCP59
     found: type[label_sets.Labels] = getattr(label_sets, layout.label_set)
     return found

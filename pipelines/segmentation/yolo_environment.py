@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ExtraMissing
 
 _VARIABLES: Mapping[str, str] = {
     "YOLO_OFFLINE": "true",
@@ -48,12 +48,11 @@ SETTINGS_OFF: Mapping[str, object] = {
 
 
 def require_package() -> None:
-    """Raise ``ConfigError`` if ultralytics is not installed; imports nothing."""
+    """Raise ``ExtraMissing`` if ultralytics is not installed; imports nothing."""
     if "ultralytics" not in sys.modules and importlib.util.find_spec("ultralytics") is None:
-        raise ConfigError(
-            "the parser yolo needs the package ultralytics, which is not installed",
-            code="missing_extra",
-            hint="It is licensed under AGPL-3.0. Type: pip install 'vtonctl[yolo]'",
+        raise ExtraMissing(
+            "the parser yolo needs the package ultralytics (AGPL-3.0), which is not installed.",
+            "yolo",
         )
 
 
