@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.errors import ConfigError
 from pipelines.layout import Artifact
+from pipelines.segmentation.yolo_settings import PARSER_YOLO
 from pipelines.stage import Stage, StageInfo, Subject, TryOnSystem
 from pipelines.training.request import ReportProgress, TrainerInfo, TrainRequest, TrainResult
 
@@ -99,7 +100,9 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
 }
 """Try-on systems; ``auto`` takes the last one whose weights are at hand."""
 
-TRAINERS: dict[str, tuple[TrainerInfo, str]] = {}
+TRAINERS: dict[str, tuple[TrainerInfo, str]] = {
+    "parser.yolo": (PARSER_YOLO, "pipelines.segmentation.yolo_training:train"),
+}
 """What can be trained: ``train(request, report) -> TrainResult`` of each stage."""
 
 

@@ -29,6 +29,7 @@ _ClickException: Any = typer.BadParameter.__mro__[2]
 COMMANDS = (
     "preprocess",
     "tryon",
+    "train",
     "report",
     "check",
     "convert",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +46,17 @@ class RunFolder:
     def sheet(self, step: int) -> Path:
         """Picture of samples as the networks were after so many steps."""
         return self.root / "sheets" / f"step-{step:08d}.png"
+
+    def variant(self, name: str) -> RunFolder:
+        """The run of one variant of an ablation."""
+        return RunFolder(self.root / re.sub(r"[^\w.=-]+", "-", name))
+
+    @property
+    def ablation(self) -> Path:
+        """The variants of an ablation side by side, Markdown."""
+        return self.root / "ablation.md"
+
+    @property
+    def ablation_figures(self) -> Path:
+        """The same as JSON."""
+        return self.root / "ablation.json"

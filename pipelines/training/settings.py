@@ -113,7 +113,7 @@ def checked(info: TrainerInfo, key: str, value: Any, origin: str) -> Any:
 def _known(info: TrainerInfo, key: str, origin: str) -> None:
     if key in info.defaults:
         return
-    close = difflib.get_close_matches(key, info.defaults, n=1)
+    close = difflib.get_close_matches(key, info.defaults, n=1, cutoff=0.75)
     meant = f" Did you mean {close[0]}?" if close else ""
     raise ConfigError(
         f"{origin}: {info.name} has no setting {key!r}.{meant}",

@@ -187,7 +187,64 @@ class SettingsDocument(Document):
     settings: dict[str, Setting]
 
 
+class Trainer(Part):
+    """A stage that can be trained."""
+
+    name: str
+    summary: str
+    inputs: tuple[str, ...]
+    defaults: dict[str, Any]
+    needs_extra: str
+
+
+class TrainersDocument(Document):
+    """What can be trained."""
+
+    trainers: tuple[Trainer, ...]
+
+
+class Training(Part):
+    """One training run; figures that are no finite numbers are null."""
+
+    status: Literal["done", "interrupted"]
+    stage: str
+    out: str
+    settings: dict[str, Any]
+    seed: int
+    steps: int
+    seconds: float
+    figures: dict[str, float | None]
+    rows: tuple[dict[str, Any], ...]
+    files: tuple[str, ...]
+
+
+class TrainDocument(Document):
+    """What ``train`` made; ``resume`` is the command that goes on with an interrupted run."""
+
+    exit_code: int
+    training: Training
+    resume: str | None
+
+
+class Variant(Part):
+    """A run of an ablation and the values that set it apart."""
+
+    name: str
+    values: dict[str, Any]
+    training: Training
+
+
+class AblationDocument(Document):
+    """The runs of ``train --ablate`` and where their comparison lies."""
+
+    exit_code: int
+    out: str
+    table: str
+    variants: tuple[Variant, ...]
+
+
 DOCUMENTS: tuple[type[Document], ...] = (
+    AblationDocument,
     CheckDocument,
     ConvertDocument,
     DoctorDocument,
@@ -197,6 +254,8 @@ DOCUMENTS: tuple[type[Document], ...] = (
     RunDocument,
     SettingsDocument,
     StatusDocument,
+    TrainDocument,
+    TrainersDocument,
 )
 
 
