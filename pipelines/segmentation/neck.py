@@ -55,7 +55,8 @@ def _place(body: Body, ids: NDArray[np.uint8]) -> Mask:
     x, y = body.head_coordinates()
     torso_x, torso_y = body.torso_coordinates()
     place: Mask = (y > 0.55) & (torso_y < 0.45) & (np.abs(torso_x) < 0.42)
-    return place & (ids == LIP20.BACKGROUND)
+    place &= ids == LIP20.BACKGROUND
+    return place
 
 
 def _distance(lab: Array, where: Mask) -> Array:

@@ -1,0 +1,54 @@
+"""What ``parser.ours`` can be told; imports no array library.
+
+Our choice throughout; the equalised loss follows the multi-pose paper (its Table 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.training.request import TrainerInfo
+from pipelines.training.settings import LoopSettings
+
+LOOP = LoopSettings(
+    batch_size=32,
+    epochs=60,
+    ema_decay=0.998,
+    clip_norm=1.0,
+    channels_last=True,
+    checkpoint_minutes=5.0,
+)
+
+DATA: Mapping[str, Any] = {
+    "layout": "auto",
+    "own_pose": True,
+    "limit": 0,
+    "validation": 120,
+    "cache": "",
+    "licence": "not stated",
+}
+"""Layout of the roots; whether the poses of this package's own stage join those of the data set;
+at most so many photos of each split (0 = all); where the prepared examples are kept (default: in
+the run's folder); the licence that the weights shall name for data that is not Clothing
+Co-Parsing."""
+
+NETWORK: Mapping[str, Any] = {"widths": (32, 48, 96, 160, 256), "pose": True}
+"""Channels at 1/2 to 1/32 of the size; whether the network sees the pose."""
+
+LEARNING: Mapping[str, Any] = {
+    "learning_rate": 2e-3,
+    "weight_decay": 0.02,
+    "warmup_steps": 100,
+    "equalised": False,
+    "equalised_epochs": 3,
+}
+"""AdamW with a short rise and a half cosine. ``equalised`` gives all labels the same weight for
+the first ``equalised_epochs`` epochs."""
+
+PARSER_OURS = TrainerInfo(
+    name="parser.ours",
+    summary="a compact pose-guided parser of the 20 LIP labels",
+    inputs=("image", "parse", "pose (found where it is missing)"),
+    defaults={**DATA, **NETWORK, **LEARNING, **LOOP.defaults()},
+)

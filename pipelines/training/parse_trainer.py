@@ -1,0 +1,91 @@
+"""``vtonctl train parser.ours``: from roots and settings to a trained parser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.checkpoint_manifest import TrainingData
+from pipelines.errors import InputError
+from pipelines.evaluation.groups import CCP6, VITON7
+from pipelines.segmentation.parser_network import ParserConfig
+from pipelines.training.loop import run
+from pipelines.training.parse_augment import Augmentation
+from pipelines.training.parse_data import ParseExample, ParseRoot, find_root, load_examples
+from pipelines.training.parse_task import ParseSettings, ParseTask, Sources, ValidationSet
+from pipelines.training.request import Progress, ReportProgress, TrainRequest, TrainResult
+from pipelines.training.settings import LoopSettings
+
+CCP_LICENCE = "Apache-2.0"
+
+CCP_REPEATS = 3
+"""A street photo counts so often in an epoch beside other sets: its person fills several windows,
+and the set is small."""
+
+
+def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
+    """Train the parser ``ours`` on the request's roots. Raises ``InputError`` for unusable ones."""
+    values = request.settings
+    roots = [find_root(path, values["layout"]) for path in request.roots]
+    cache = Path(values["cache"]) if values["cache"] else request.out / "data"
+
+    def tell(note: str) -> None:
+        report(Progress(0, None, 0, 0.0, 0.0, note=note))
+
+    data = _Data([], [], [])
+    for root in roots:
+        _add(data, root, cache, values, tell)
+    if not data.validation:
+        raise InputError(
+            f"{roots[0].path}: no split 'val' to judge the parser by.",
+            code="no_items",
+            hint="Put some photos with labels into a split 'val'.",
+        )
+    task = ParseTask(
+        ParserConfig(tuple(values["widths"]), pose=values["pose"]),
+        ParseSettings(
+            learning_rate=values["learning_rate"],
+            weight_decay=values["weight_decay"],
+            warmup_steps=values["warmup_steps"],
+            equalised_epochs=values["equalised_epochs"] if values["equalised"] else 0,
+        ),
+        data.examples,
+        data.validation,
+        augmentation=Augmentation(),
+        # only published open data makes open weights
+        sources=Sources(
+            tuple(data.described), "open" if all(r.is_ccp for r in roots) else "research"
+        ),
+    )
+    return run(task, LoopSettings.from_settings(values), request, report)
+
+
+@dataclass(frozen=True)
+class _Data:
+    examples: list[tuple[ParseExample, int]]
+    validation: list[ValidationSet]
+    described: list[TrainingData]
+
+
+def _add(
+    data: _Data, root: ParseRoot, cache: Path, values: Any, tell: Callable[[str], None]
+) -> None:
+    def examples(split: str, limit: int) -> list[ParseExample]:
+        own = values["own_pose"]
+        return load_examples(root, split, cache=cache, own_pose=own, limit=limit, tell=tell)
+
+    learnt, judged = examples("train", values["limit"]), examples("val", values["validation"])
+    repeats = CCP_REPEATS if root.is_ccp else 1
+    data.examples.extend((example, repeats) for example in learnt)
+    data.described.append(_described(root, len(learnt), values["licence"]))
+    if judged:
+        groups = CCP6 if root.is_ccp else VITON7
+        data.validation.append(ValidationSet(root.layout.name, judged, groups))
+
+
+def _described(root: ParseRoot, images: int, licence: str) -> TrainingData:
+    if root.is_ccp:
+        return TrainingData("Clothing Co-Parsing", CCP_LICENCE, images)
+    return TrainingData(root.path.resolve().name, licence, images)
