@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pipelines.checkpoint_files import check_file
 from pipelines.errors import ConfigError, ItemError
 from pipelines.layout import Artifact
 from pipelines.stage import Outputs
@@ -39,9 +40,22 @@ class ParserInfo:
 
 
 PARSERS: dict[str, ParserInfo] = {
+    "ours": ParserInfo(
+        "pipelines.segmentation.parser:load_parser",
+        family="parser.ours",
+        summary="a compact network that sees photo and pose, with bundled weights",
+    ),
     "geometric": ParserInfo(
         "pipelines.preprocess.geometric_parser:load_parser",
         summary="pose and colours of the photo itself, no weights",
+    ),
+    "yolo": ParserInfo(
+        "pipelines.segmentation.yolo_parser:load_parser",
+        family="parser.yolo",
+        extra="yolo",
+        package="ultralytics",
+        terms="AGPL-3.0",
+        summary="YOLO instance segmentation of 8 body parts, by ultralytics (AGPL-3.0)",
     ),
 }
 """Parsers by name; of equally good ones the first is preferred."""
@@ -88,19 +102,29 @@ def find_parser(name: str) -> ParserInfo:
 
 
 class ParseStage:
-    """Image and pose to parse, with a parser of ``PARSERS``."""
+    """Image and pose to parse, with a parser of ``PARSERS``.
+
+    ``weights`` must have the hash ``weights_sha256``: what a run has planned with is what it uses.
+    """
 
     def __init__(
         self,
         *,
         parser: str = "geometric",
         weights: Path | None = None,
+        weights_sha256: str = "",
         device: str = "cpu",
         precision: str = "fp32",
     ) -> None:
+        if weights is not None and weights_sha256:
+            check_file(weights, weights_sha256)
         module, _, factory = find_parser(parser).target.partition(":")
         load: ParserFactory = getattr(import_module(module), factory)
         self._parse = load(weights=weights, device=device, precision=precision)
+        self._record = {"parser": parser}
+        if weights is not None:
+            kind = device.partition(":")[0]
+            self._record |= {"weights": weights.stem, "device": kind, "precision": precision}
 
     def __call__(self, batch: Sequence[Mapping[Artifact, Any]]) -> list[Outputs | ItemError]:
         """One result per item, in order; an item's failure is returned, not raised."""
@@ -111,4 +135,5 @@ class ParseStage:
             parsed = self._parse(item[Artifact.IMAGE], item[Artifact.POSE])
         except ItemError as error:
             return error
-        return Outputs({Artifact.PARSE: parsed.parse}, parsed.flags, parsed.score)
+        values = {Artifact.PARSE: parsed.parse}
+        return Outputs(values, parsed.flags, parsed.score, self._record)
