@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipelines.checkpoint_manifest import TrainingData
-from pipelines.evaluation.masks import Counts, confusion, label_scores, regrouped
+from pipelines.evaluation.groups import words
+from pipelines.evaluation.masks import Counts, confusion, label_scores
 from pipelines.labels import LIP20, palette
 from pipelines.segmentation.parser_frame import padded
 from pipelines.segmentation.parser_network import (
@@ -187,25 +188,24 @@ class ParseTask(Task):
         return parser_logits(network, photos, joints if self.config.pose else None)
 
     def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:
-        """mIoU of each set over its groups, and their mean; IoU and accuracy of each label."""
+        """mIoU of each set over its groups, and their mean; accuracy and IoU of each LIP label."""
         figures: dict[str, float] = {}
         means = []
         for judged in self.validation:
             counts = self._counts(modules["parser"], judged, device)
+            means.append(label_scores(merged_counts(counts, judged.groups)).miou)
+            figures[f"{judged.name}/miou"] = means[-1]
             scores = label_scores(counts)
-            means.append(scores.miou)
-            figures[f"{judged.name}/miou"] = scores.miou
-            for k, label in enumerate(judged.groups):
-                figures[f"{judged.name}/iou/{label}"] = float(scores.iou[k])
-                figures[f"{judged.name}/accuracy/{label}"] = float(scores.accuracy[k])
-        return {"miou": float(np.mean(means)), **figures} if means else {"miou": 0.0}
+            for label in LIP20:
+                if counts[label].any():
+                    figures[f"{judged.name}/accuracy/{words(label)}"] = scores.accuracy[label]
+                    figures[f"{judged.name}/iou/{words(label)}"] = scores.iou[label]
+        return {"miou": float(np.mean(means)) if means else 0.0, **figures}
 
     def _counts(self, network: nn.Module, judged: ValidationSet, device: torch.device) -> Counts:
-        table = {label: k for k, ids in enumerate(judged.groups.values()) for label in ids}
-        counts = np.zeros((len(judged.groups), len(judged.groups) + 1), np.int64)
+        counts = np.zeros((len(LIP20), len(LIP20) + 1), np.int64)
         for example in judged.examples:
-            predicted = regrouped(self._predicted(network, example, device), table)
-            counts += confusion(predicted, regrouped(example.ids, table), len(judged.groups))
+            counts += confusion(self._predicted(network, example, device), example.ids, len(LIP20))
         return counts
 
     def _predicted(
@@ -259,6 +259,16 @@ class ParseTask(Task):
     def describe(self) -> dict[str, Any]:
         """Network, settings and data."""
         return {"network": self.config.to_json(), "data": [row.name for row in self.sources.data]}
+
+
+def merged_counts(counts: Counts, groups: Mapping[str, tuple[int, ...]]) -> Counts:
+    """Counts over groups of labels; pixels whose true label is in no group are left out."""
+    made = np.zeros((len(groups), len(groups) + 1), np.int64)
+    for row, true in enumerate(groups.values()):
+        mine = counts[list(true)].sum(0)
+        made[row, :-1] = [mine[list(found)].sum() for found in groups.values()]
+        made[row, -1] = mine.sum() - made[row, :-1].sum()
+    return made
 
 
 def equalised_weights(examples: Sequence[ParseExample], limit: float) -> Tensor:
