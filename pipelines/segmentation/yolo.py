@@ -204,27 +204,25 @@ def table_rows(validator: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(rows)
 
 
-def export_checkpoint(checkpoint: Path, target: Path, metadata: Mapping[str, str]) -> None:
-    """Write a checkpoint of ``fit`` as safetensors: tensors, and the network as JSON.
+def load_checkpoint(checkpoint: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """The network of a checkpoint of ``fit``, and what ``Detector`` needs to build it again.
 
-    ``metadata`` is added to the file's own (``family``, ``config``, ``label_set``). The
-    checkpoint is unpickled: give only one that was made here.
+    The checkpoint is unpickled, by releases that can do so through a list of known classes: give
+    only one that was made here.
     """
-    from safetensors.torch import save_file
-    from ultralytics.nn.tasks import load_checkpoint
+    from ultralytics.nn import tasks
 
-    network, _ = load_checkpoint(str(checkpoint))
+    # renamed in 8.3.200
+    load = getattr(tasks, "load_checkpoint", None) or tasks.attempt_load_one_weight
+    network, _ = load(str(checkpoint))
+    described = {**network.yaml, "yaml_file": Path(network.yaml.get("yaml_file", "")).name}
     config = {
-        "network": {**network.yaml, "yaml_file": Path(network.yaml["yaml_file"]).name},
+        "network": described,
         "imgsz": int(network.args["imgsz"]),
         "names": list(CLASS_NAMES),
     }
-    state = {name: tensor.half() if tensor.is_floating_point() else tensor
-             for name, tensor in network.state_dict().items()}  # fmt: skip
-    own = {"family": FAMILY, "config": json.dumps(config), "label_set": "BODY8"}
-    temporary = target.with_suffix(".tmp")
-    save_file({n: t.contiguous() for n, t in state.items()}, temporary, {**metadata, **own})
-    temporary.replace(target)
+    made: torch.nn.Module = network
+    return made, config
 
 
 class Detector:
@@ -234,7 +232,7 @@ class Detector:
     """
 
     def __init__(self, weights: Path, device: str = "cpu") -> None:
-        """Load safetensors that ``export_checkpoint`` wrote. Raises ``InputError``."""
+        """Load safetensors that the trainer wrote. Raises ``InputError`` for others."""
         state, metadata = load_safetensors(weights)
         config = _network_config(weights, metadata)
         start()
@@ -243,7 +241,7 @@ class Detector:
 
         threads = torch.get_num_threads()
         network = SegmentationModel(config["network"], nc=len(CLASSES), verbose=False)
-        load_into(network, {n: _float(t) for n, t in state.items()}, weights)
+        load_into(network, state, weights)
         network.names = dict(enumerate(CLASS_NAMES))
         self._predictor = SegmentationPredictor(
             overrides={
@@ -284,10 +282,6 @@ def _no_instances(height: int, width: int) -> Instances:
         labels=np.zeros(0, np.int64),
         scores=np.zeros(0, np.float32),
     )
-
-
-def _float(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _network_config(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from pipelines import device as devices
 from pipelines.atomic import write_atomic
+from pipelines.checkpoint_manifest import TrainingData
 from pipelines.errors import ConfigError
 from pipelines.segmentation import yolo
 from pipelines.segmentation.yolo_dataset import (
@@ -38,19 +39,23 @@ from pipelines.segmentation.yolo_settings import (
     NOTICE,
     PARSER_YOLO,
 )
+from pipelines.training.export import WeightsMetadata, write_weights
 from pipelines.training.request import Progress, ReportProgress, TrainRequest, TrainResult
 from pipelines.training.stopping import StopSignals
 
 WEIGHTS = "parser-yolo.safetensors"
+TABLE = "table.json"
+METRICS = "metrics.jsonl"
 _TELL_EVERY_S = 10.0
 
 
 def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
     """Write the data set, train, judge the best checkpoint and export it.
 
-    A run that was interrupted goes on from its last whole epoch. ``figures`` are ``box/...`` and
-    ``mask/...`` of all classes; ``rows`` is the table by class. Raises ``ConfigError`` where
-    ultralytics is not installed or refuses a setting, and what ``write_dataset`` raises.
+    A run that was interrupted goes on from its last whole epoch. ``figures`` are ``box_...`` and
+    ``mask_...`` of all classes; ``rows`` is the table by class. Raises
+    ``ExtraMissing`` without ultralytics, ``ConfigError`` for a setting that it refuses, and what
+    ``write_dataset`` raises.
     """
     require_package()
     if request.num_processes > 1:
@@ -58,13 +63,21 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
             f"parser.yolo trains in one process, {request.num_processes} were asked for",
             hint="Leave --num-processes out.",
         )
+    folder = request.out / "yolo"
+    if not request.resume and (folder / "weights").is_dir():
+        raise ConfigError(
+            f"{request.out}: holds a run already.",
+            code="run_exists",
+            hint="Use --resume to go on with it, or another --out.",
+        )
+    run = _Run(request, report)
+    if (request.out / WEIGHTS).is_file():
+        return _finished_before(request, run)
     settings = {**PARSER_YOLO.defaults, **request.settings}
     plan = checked_plan(request.roots, settings)
-    run = _Run(request, report)
     run.tell(note=NOTICE)
     data_yaml = _dataset(request, plan, run)
     overrides = _overrides(request, settings, data_yaml)
-    folder = request.out / "yolo"
     device = devices.torch_device(request.device)
     with StopSignals() as stop:
         run.stop = stop
@@ -91,7 +104,7 @@ class _Run:
     """Passes on how far a run is, and stops it when asked to."""
 
     def __init__(self, request: TrainRequest, report: ReportProgress) -> None:
-        self._report, self._log = report, request.out / "metrics.jsonl"
+        self._report, self._log = report, request.out / METRICS
         self._minutes = request.minutes
         self._started, self._told = time.monotonic(), -math.inf
         self.step = 0
@@ -157,6 +170,19 @@ def _overrides(
     return overrides
 
 
+def _finished_before(request: TrainRequest, run: _Run) -> TrainResult:
+    """What a finished run has left; ultralytics cannot go on with one."""
+    table, best = request.out / TABLE, request.out / "yolo" / "weights" / "best.pt"
+    run.tell(
+        note=f"this run is finished; to go on from its weights start another one with --set "
+        f"model={best}",
+        fraction=1.0,
+    )
+    rows = tuple(json.loads(table.read_text("utf-8")))
+    files = (request.out / WEIGHTS, table, request.out / METRICS)
+    return TrainResult("done", _figures(rows[0]), files, 0.0, rows=rows)
+
+
 def _finished(
     request: TrainRequest,
     plan: DatasetPlan,
@@ -164,29 +190,43 @@ def _finished(
     fitted: yolo.Fitted,
     run: _Run,
 ) -> TrainResult:
-    table, weights = request.out / "table.json", request.out / WEIGHTS
+    table, weights = request.out / TABLE, request.out / WEIGHTS
     write_atomic(table, json.dumps(list(fitted.rows), indent=2).encode())
     figures = _figures(fitted.rows[0])
-    layouts = [
-        plan.layout if plan.layout != "auto" else find_root_layout(root, plan.train).name
-        for root in plan.roots
-    ]
-    metadata = {
-        "figures": json.dumps(figures),
-        "settings": json.dumps(dict(settings)),
-        "data": json.dumps([{"name": name, "licence": "", "images": 0} for name in layouts]),
-        "trained_with": f"ultralytics {version('ultralytics')} (AGPL-3.0)",
-        "code_version": version("vtonctl"),
-    }
-    yolo.export_checkpoint(fitted.best, weights, metadata)
+    network, config = yolo.load_checkpoint(fitted.best)
+    metadata = WeightsMetadata(
+        family=yolo.FAMILY,
+        config=config,
+        figures=figures,
+        data=_data(plan, request.out / "dataset"),
+        label_set="BODY8",
+        run={
+            "settings": dict(settings),
+            "seed": request.seed,
+            "steps": run.step,
+            "trained_with": f"ultralytics {version('ultralytics')}",
+            "licence_of_the_trainer": "AGPL-3.0",
+        },
+    )
+    write_weights(weights, network, metadata)
     drawn = sorted((request.out / "yolo").glob("*.png"))
-    files = (weights, table, request.out / "metrics.jsonl", *drawn)
+    files = (weights, table, request.out / METRICS, *drawn)
     return TrainResult("done", figures, files, run.seconds, run.step, rows=fitted.rows)
+
+
+def _data(plan: DatasetPlan, dataset: Path) -> tuple[TrainingData, ...]:
+    """The roots by their layouts; whose photos they are, and on what terms, no folder tells."""
+    rows = []
+    for number, root in enumerate(plan.roots):
+        layout = plan.layout if plan.layout != "auto" else find_root_layout(root, plan.train).name
+        photos = sum(1 for _ in (dataset / "labels" / "train" / str(number)).rglob("*.txt"))
+        rows.append(TrainingData(f"a data set in the layout {layout}", "", photos))
+    return tuple(rows)
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, float]:
     return {
-        f"{kind}/{figure}": float(row[f"{kind}_{figure}"])
+        f"{kind}_{figure}": float(row[f"{kind}_{figure}"])
         for kind in ("box", "mask")
         for figure in ("p", "r", "map50", "map50_95")
     }
