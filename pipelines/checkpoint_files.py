@@ -67,10 +67,14 @@ def read_metadata(path: Path) -> dict[str, str]:
         return dict(file.metadata() or {})
 
 
-def tensor_types(path: Path) -> dict[str, str]:
-    """Name of each tensor -> type as safetensors calls it (``F16``). Raises ``InputError``."""
+def tensor_types(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Name of each tensor -> type as safetensors calls it (``F16``) and shape.
+
+    Raises ``InputError``.
+    """
     with _opened(path, "np") as file:
-        return {name: str(file.get_slice(name).get_dtype()) for name in file.keys()}
+        slices = {name: file.get_slice(name) for name in file.keys()}
+        return {n: (str(s.get_dtype()), tuple(s.get_shape())) for n, s in slices.items()}
 
 
 def load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import ConfigError
@@ -25,9 +26,14 @@ DEVICE_PATTERN = re.compile(r"cpu|mps|cuda(:\d{1,3})?")
 _PROBE = (
     "import json, torch\n"
     "names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]\n"
+    "bf16 = bool(names) and torch.cuda.is_bf16_supported(including_emulation=False)\n"
     "print(json.dumps({'torch': torch.__version__, 'cuda': names,"
-    " 'mps': torch.backends.mps.is_available()}))\n"
+    " 'mps': torch.backends.mps.is_available(), 'bf16': bf16}))\n"
 )
+_DRIVERS = ("/dev/nvidiactl", "/dev/nvhost-ctrl", "/dev/dxg", "/dev/kfd")
+"""Files that Linux has where a GPU may be found: NVIDIA, its Jetson, WSL, AMD."""
+_CPU_BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Flags of processors (x86, ARM) that multiply in bf16."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class Accelerators:
     """Names of the CUDA devices, by index."""
     mps: bool = False
     """Whether Apple's Metal is there."""
+    bf16: bool = False
+    """Whether the first CUDA device computes in bf16 itself."""
     problem: str = ""
     """Why nothing could be found out."""
 
@@ -56,20 +64,61 @@ def probe(timeout_s: float = 120.0) -> Accelerators:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"]
         return Accelerators(torch="", problem=last[0])
     found = json.loads(done.stdout.strip().splitlines()[-1])
-    return Accelerators(torch=found["torch"], gpus=tuple(found["cuda"]), mps=found["mps"])
+    return Accelerators(
+        torch=found["torch"], gpus=tuple(found["cuda"]), mps=found["mps"], bf16=found["bf16"]
+    )
 
 
-def choose(wanted: str) -> str:
-    """Return the device for a wish: ``auto`` and ``cpu`` cost nothing, others are looked up.
+@dataclass(frozen=True)
+class Compute:
+    """Where and how networks compute, decided before any process has loaded PyTorch."""
 
-    ``auto`` is the CPU: no stage or system of this release computes on anything else.
-    Raises ``ConfigError`` for a name that is no device and for a device that is not there.
+    device: str = "cpu"
+    """``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    precision: str = "fp32"
+    """``fp32`` or ``bf16``."""
+
+    @property
+    def kind(self) -> str:
+        """The device without its number."""
+        return self.device.partition(":")[0]
+
+
+def plan(device: str, precision: str) -> Compute:
+    """Settle the wishes for inference; ``auto`` is the best there is.
+
+    As ``auto`` precision, bf16 is taken where the device computes in it itself, also on a CPU.
+    PyTorch is asked, in a process of its own, only where there may be a GPU. Raises
+    ``ConfigError`` for unknown names and for a device that is not there.
     """
-    if wanted in ("auto", "cpu"):
-        return "cpu"
-    check_name(wanted)
-    _check(wanted, probe())
-    return wanted
+    check_precision(precision)
+    check_name(device)
+    look = _may_have_accelerator() if device == "auto" else device != "cpu"
+    found = probe() if look else Accelerators(torch="")
+    if device == "auto":
+        device = "cuda" if found.gpus else "mps" if found.mps else "cpu"
+    if device == "cpu":
+        return Compute("cpu", _settled(precision, cpu_has_bf16()))
+    _check(device, found)
+    return Compute(device, _settled(precision, found.bf16 and device != "mps"))
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies in bf16 itself; False where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return bool(_CPU_BF16 & set(flags.partition(":")[2].split()))
+
+
+def _may_have_accelerator() -> bool:
+    return sys.platform != "linux" or any(Path(name).exists() for name in _DRIVERS)
+
+
+def _settled(precision: str, bf16: bool) -> str:
+    return ("bf16" if bf16 else "fp32") if precision == "auto" else precision
 
 
 def check_name(name: str) -> None:
@@ -79,6 +128,16 @@ def check_name(name: str) -> None:
             f"unknown device {name!r}",
             code="bad_device",
             hint="Known: auto, cpu, cuda, cuda:N, mps.",
+        )
+
+
+def check_precision(name: str) -> None:
+    """Raise ``ConfigError`` for a name that is no precision."""
+    if name not in PRECISIONS:
+        raise ConfigError(
+            f"unknown precision {name!r}",
+            code="bad_precision",
+            hint=f"Known: {', '.join(PRECISIONS)}.",
         )
 
 
@@ -129,18 +188,13 @@ def torch_device(name: str) -> torch.device:
 
 
 def resolve_precision(device: torch.device, wanted: str) -> str:
-    """``fp32`` or ``bf16``; ``auto`` is bf16 on GPUs that compute in it, else fp32.
+    """``fp32`` or ``bf16`` for training; ``auto`` is bf16 on GPUs that compute in it, else fp32.
 
     Raises ``ConfigError`` for an unknown name.
     """
     import torch
 
-    if wanted not in PRECISIONS:
-        raise ConfigError(
-            f"unknown precision {wanted!r}",
-            code="bad_precision",
-            hint=f"Known: {', '.join(PRECISIONS)}.",
-        )
+    check_precision(wanted)
     if wanted != "auto":
         return wanted
     good = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

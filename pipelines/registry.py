@@ -11,8 +11,10 @@ from typing import Any
 
 from pipelines.errors import ConfigError
 from pipelines.layout import Artifact
+from pipelines.segmentation.maskrcnn_settings import PARSER_MASKRCNN
 from pipelines.segmentation.yolo_settings import PARSER_YOLO
 from pipelines.stage import Stage, StageInfo, Subject, TryOnSystem
+from pipelines.training.parse_settings import PARSER_OURS
 from pipelines.training.request import ReportProgress, TrainerInfo, TrainRequest, TrainResult
 
 FRAME = StageInfo(
@@ -39,7 +41,7 @@ PARSE = StageInfo(
     subject=Subject.PERSON,
     inputs=(Artifact.IMAGE, Artifact.POSE),
     outputs=(Artifact.PARSE,),
-    params=("parser",),
+    params=("parser", "device", "precision"),
     summary="body parts and clothes as LIP ids",
 )
 AGNOSTIC = StageInfo(
@@ -101,7 +103,9 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
 """Try-on systems; ``auto`` takes the last one whose weights are at hand."""
 
 TRAINERS: dict[str, tuple[TrainerInfo, str]] = {
+    "parser.ours": (PARSER_OURS, "pipelines.training.parse_trainer:train"),
     "parser.yolo": (PARSER_YOLO, "pipelines.segmentation.yolo_training:train"),
+    "parser.maskrcnn": (PARSER_MASKRCNN, "pipelines.segmentation.maskrcnn_train:train"),
 }
 """What can be trained: ``train(request, report) -> TrainResult`` of each stage."""
 

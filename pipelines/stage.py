@@ -33,7 +33,7 @@ class StageInfo:
     """A stage as data, importable without any array library.
 
     ``version`` is raised whenever the outputs may change for equal inputs; ``params`` names the
-    constructor's keyword arguments, all of which enter the fingerprint.
+    constructor's keyword arguments that change its outputs; they enter the fingerprint.
     """
 
     name: str

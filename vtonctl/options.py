@@ -16,6 +16,8 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from pipelines.preprocess.parsing import PARSERS
+
 T = TypeVar("T")
 
 
@@ -61,6 +63,12 @@ class RunFlags:
             "--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps. [default: auto]"
         ),
     ] = None
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision", metavar="NAME", help="Of networks: auto, fp32 or bf16. [default: auto]"
+        ),
+    ] = None
     item_timeout: Annotated[
         float | None,
         typer.Option(
@@ -74,6 +82,21 @@ class RunFlags:
 Seed = Annotated[
     int | None,
     typer.Option("--seed", metavar="N", help="Seed of the run. [default: 0]"),
+]
+Commercial = Annotated[
+    bool | None,
+    typer.Option("--commercial", help="Use only weights that allow commercial use."),
+]
+TrainingDevice = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        envvar="VTONCTL_DEVICE",
+        show_envvar=False,
+        show_default=False,
+        help="auto, cpu, cuda, cuda:N or mps. [default: auto, the best there is]",
+    ),
 ]
 RetryFailed = Annotated[
     bool,
@@ -114,9 +137,20 @@ class PrepareFlags:
     parser: Annotated[
         str | None,
         typer.Option(
-            "--parser", metavar="NAME", help="Who finds body parts: geometric. [default: geometric]"
+            "--parser",
+            metavar="NAME",
+            help=f"Who finds body parts: auto, {', '.join(PARSERS)}. [default: auto, the best]",
         ),
     ] = None
+    parser_weights: Annotated[
+        str | None,
+        typer.Option(
+            "--parser-weights",
+            metavar="FILE|NAME",
+            help="Its weights: a .safetensors file, or a name of: vtonctl weights list.",
+        ),
+    ] = None
+    commercial: Commercial = None
     pose_model: Annotated[
         str | None,
         typer.Option(

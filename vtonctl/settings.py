@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from pipelines.checkpoint_manifest import SUFFIX
 from pipelines.errors import ConfigError
+from pipelines.toml_file import read_toml
 
 FILE_NAME = "vtonctl.toml"
 PREFIX = "VTONCTL_"
@@ -31,12 +31,17 @@ class Settings(BaseModel):
     jobs: int = Field(0, ge=0, description="worker processes; 0 = one per usable core")
     executor: Literal["local"] = Field("local", description="where tasks run")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="of networks: auto, fp32 or bf16"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the run")
     item_timeout: float = Field(0.0, ge=0, description="seconds per item; 0 = no limit")
     layout: str = Field("viton-hd", description="data-set layout")
     split: str = Field("test", description="part of the data set")
     size: tuple[int, int] = Field((1024, 768), description="stored HEIGHTxWIDTH")
-    parser: str = Field("geometric", description="who finds body parts")
+    parser: str = Field("auto", description="who finds body parts; auto = the best")
+    parser_weights: str = Field("", description="its weights: a .safetensors file or a name")
+    commercial: bool = Field(False, description="only weights that allow commercial use")
     pose_model: str = Field("full", description="full, heavy, lite or the path of a .task file")
     agnostic: Literal["v3.2", "viton-hd"] = Field("v3.2", description="form of agnostic maps")
     system: str = Field("auto", description="try-on system")
@@ -63,6 +68,13 @@ class Settings(BaseModel):
         if not value.endswith(".task") or not Path(value).is_file():
             raise ValueError("wanted full, heavy, lite or an existing .task file")
         return str(Path(value).resolve())
+
+    @field_validator("parser_weights")
+    @classmethod
+    def _settle_weights(cls, value: str) -> str:
+        """Make the path of a file absolute; a name has neither a slash nor a suffix."""
+        is_file = "/" in value or value.endswith(SUFFIX)
+        return str(Path(value).absolute()) if is_file else value
 
     @field_validator("size")
     @classmethod
@@ -109,17 +121,14 @@ def resolve(
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    # tomllib is part of Python from 3.11 on; tomli is the same for 3.10
-    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        return read_toml(path)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"{path}: cannot be read as TOML: {error}",
             code="bad_settings",
             hint="Correct or remove the file.",
         ) from None
-    return values
 
 
 def _config_error(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:

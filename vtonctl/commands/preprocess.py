@@ -106,6 +106,8 @@ def make_request(
         size_hw=settings.size,
         only=only,
         parser=settings.parser,
+        parser_weights=settings.parser_weights,
+        commercial=settings.commercial,
         pose_model=settings.pose_model,
         agnostic_variant=settings.agnostic,
     )

@@ -77,7 +77,7 @@ def find_data(out: Path) -> DataPlace | None:
         last = ledger.last_run()
     finally:
         ledger.close()
-    request = recall_request(last)[0] if last else None
+    request = recall_request(last).request if last else None
     if not isinstance(request, TryOnRequest):
         return None
     return DataPlace(request.root, request.layout, request.split, request.native)

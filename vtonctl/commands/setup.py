@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import ConfigError, InputError, UsageError
+from pipelines.errors import InputError, UsageError
 from pipelines.layout import Artifact, find_layout
 from vtonctl.options import OutputFlags
 from vtonctl.runs.requests import RunOptions
@@ -39,19 +39,12 @@ def settle(root: Path | None, *groups: Any, **flags: Any) -> Resolved:
 def run_options(
     settings: Settings, *, retry_failed: bool = False, dry_run: bool = False
 ) -> RunOptions:
-    """Options of a run. Raises ``ConfigError`` for a device that this run cannot use."""
-    from pipelines import device
-
-    if device.choose(settings.device) != "cpu":
-        raise ConfigError(
-            f"--device {settings.device} was asked for, but nothing in this run uses a GPU",
-            code="device_not_used",
-            hint="Use --device cpu or leave it out.",
-        )
+    """Options of a run."""
     return RunOptions(
         jobs=settings.jobs,
         executor=settings.executor,
-        device="cpu",
+        device=settings.device,
+        precision=settings.precision,
         seed=settings.seed,
         item_timeout_s=settings.item_timeout,
         retry_failed=retry_failed,

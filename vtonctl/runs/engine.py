@@ -139,5 +139,4 @@ def _crash(job: Job, timeout_s: float) -> Outcome:
 
 
 def _distinct_specs(tasks: Iterable[Task]) -> tuple[StageSpec, ...]:
-    specs = {repr((s.target, s.params)): s for task in tasks for s in task.specs}
-    return tuple(specs.values())
+    return tuple({spec.key: spec for task in tasks for spec in task.specs}.values())

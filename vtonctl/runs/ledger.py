@@ -62,6 +62,8 @@ class Row:
     outputs: Mapping[str, tuple[str, FileState | None]] = field(default_factory=dict)
     """Output name -> file relative to the root, and its state once it is written."""
     params: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = ""
+    """sha256 of the weights, if it was made with any."""
     code: str = ""
     message: str = ""
     hint: str = ""

@@ -131,7 +131,7 @@ class ChainPlanner:
         if missing := self._missing(item, spec):
             return self._lose(item, stage, write, row, item.blocked_by(spec), missing)
         if self.trust_params and row:
-            spec = replace(spec, params=row.params)
+            spec = replace(spec, params=row.params, weights=row.weights)
         return self._decide(item, spec, row, write)
 
     def _decide(

@@ -13,9 +13,10 @@ from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.engine import run_tasks
 from vtonctl.runs.estimate import estimate_s
 from vtonctl.runs.guard import check_preprocess
+from vtonctl.runs.parse_plan import ParsePlan, plan_parse, refuse_unused_device
 from vtonctl.runs.plan import ChainPlanner, Item
 from vtonctl.runs.requests import PreprocessRequest, RunOptions
-from vtonctl.runs.result import ItemOutcome, ProgressSink, RunResult
+from vtonctl.runs.result import ItemOutcome, ParserUsed, ProgressSink, RunResult
 from vtonctl.runs.root_lists import write_root_lists
 from vtonctl.runs.session import Clock, Session, noted_run, open_session
 from vtonctl.runs.sources import find_items
@@ -35,6 +36,8 @@ class Prepared:
 
     outcomes: tuple[ItemOutcome, ...]
     estimate_s: float | None
+    parser: ParserUsed | None
+    """None if its parses are not made here."""
 
 
 def run_preprocess(
@@ -43,17 +46,20 @@ def run_preprocess(
     """Make what is missing or out of date in a data-set root.
 
     Raises ``UsageError`` for folders that contradict each other, ``InputError`` for photos that
-    are not there, ``RootLocked`` while another run holds the root, ``StorageError`` when files
-    cannot be written.
+    are not there, ``WeightsMissing`` for a parser whose weights are not, ``ConfigError`` for a
+    device that is not or that nothing uses, ``RootLocked`` while another run holds the root,
+    ``StorageError`` when files cannot be written.
     """
     clock = Clock()
     check_preprocess(request)
+    parse = plan_parse(request, options)
+    refuse_unused_device(options, parse if "parse" in _runnable(request) else None)
     with (
         listening() as stop,
         open_session(request.root, "preprocess", options, sink, stop) as session,
-        noted_run(session, "preprocess", request) as note,
+        noted_run(session, "preprocess", request, parse.compute) as note,
     ):
-        prepared = prepare(session, request, find_names(session, request))
+        prepared = prepare(session, request, find_names(session, request), parse)
         result = RunResult(
             command="preprocess",
             root=request.root,
@@ -63,6 +69,7 @@ def run_preprocess(
             interrupted_by=stop.signum,
             dry_run=options.dry_run,
             estimate_s=prepared.estimate_s or 0.0,
+            parser=prepared.parser,
         )
         note.status = result.status
     return result
@@ -75,11 +82,13 @@ def find_names(session: Session, request: PreprocessRequest) -> Names:
     return {s: find_items(session, data, s, folder) for s, folder in folders.items()}
 
 
-def prepare(session: Session, request: PreprocessRequest, names: Names) -> Prepared:
+def prepare(
+    session: Session, request: PreprocessRequest, names: Names, parse: ParsePlan
+) -> Prepared:
     """Run the stages of a request for these items in an open session."""
     data = DataRoot(request.root, request.split, request.layout)
     recorder = session.recorder(data.scope)
-    specs = make_specs(request)
+    specs = make_specs(request, parse)
     runnable = _runnable(request)
     planner = ChainPlanner(
         data,
@@ -92,6 +101,8 @@ def prepare(session: Session, request: PreprocessRequest, names: Names) -> Prepa
     items = _plan(session, planner, names)
     session.store_hashes()
     to_do = _announce(session, data, items, runnable)
+    if "parse" in to_do and parse.choice.reason:
+        session.sink.note(parse.choice.reason)
     estimate = estimate_s(session.ledger, data.scope, to_do, session.options.jobs)
     if not session.options.dry_run:
         tasks = [task for item in items if (task := planner.task(item))]
@@ -101,20 +112,22 @@ def prepare(session: Session, request: PreprocessRequest, names: Names) -> Prepa
     return Prepared(
         outcomes=_outcomes(session, data, items, runnable),
         estimate_s=estimate,
+        parser=parse.used if "parse" in runnable else None,
     )
 
 
-def make_specs(request: PreprocessRequest) -> tuple[StageSpec, ...]:
+def make_specs(request: PreprocessRequest, parse: ParsePlan) -> tuple[StageSpec, ...]:
     """All stages with the parameters of a request, in order."""
     values = {
         "size": tuple(request.size_hw),
         "model": request.pose_model,
-        "parser": request.parser,
         "variant": request.agnostic_variant,
     }
     return tuple(
-        StageSpec(info, target, {name: values[name] for name in info.params})
-        for info, target in STAGES.values()
+        parse.spec(info, target)
+        if name == "parse"
+        else StageSpec(info, target, {param: values[param] for param in info.params})
+        for name, (info, target) in STAGES.items()
     )
 
 

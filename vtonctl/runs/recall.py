@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.device import Compute
 from pipelines.errors import InputError
 from vtonctl.runs.ledger import RunRecord
 from vtonctl.runs.requests import PreprocessRequest, TryOnRequest
 
 
-def recall_request(run: RunRecord) -> tuple[PreprocessRequest | TryOnRequest, int]:
-    """The request and the seed of a run. Raises ``InputError`` if it cannot be understood."""
+@dataclass(frozen=True)
+class Recalled:
+    """What an earlier run was asked for, and where its networks computed (None: it had none)."""
+
+    request: PreprocessRequest | TryOnRequest
+    seed: int
+    compute: Compute | None
+
+
+def recall_request(run: RunRecord) -> Recalled:
+    """What a run was asked for. Raises ``InputError`` if it cannot be understood."""
     try:
         asked, seed = dict(run.request["request"]), int(run.request["seed"])
+        settled = run.request.get("compute")
+        compute = Compute(**settled) if settled else None
         if run.command == "preprocess":
-            return _preprocess(asked), seed
+            return Recalled(_preprocess(asked), seed, compute)
         prepare = _preprocess(asked["prepare"]) if asked["prepare"] else None
-        return TryOnRequest(**{**_paths(asked, "root", "out", "pairs"), "prepare": prepare}), seed
+        request = TryOnRequest(**{**_paths(asked, "root", "out", "pairs"), "prepare": prepare})
+        return Recalled(request, seed, compute)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"the last run ({run.command} of {run.started}) is of another version: {error}",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from vtonctl.runs.filehash import FileState, is_unchanged
 from vtonctl.runs.ledger import Ledger, Row
 from vtonctl.runs.plan import Planned
 from vtonctl.runs.result import ItemOutcome, ProgressSink
-from vtonctl.runs.tasks import ChainTask, Outcome, Task
+from vtonctl.runs.tasks import ChainTask, Outcome, StageSpec, Task
 
 
 class Recorder:
@@ -47,9 +46,9 @@ class Recorder:
 
     def record(self, task: Task, outcomes: Sequence[Outcome]) -> None:
         """Note what a worker did, in one transaction, and tell the user."""
-        params = _params(task)
+        specs = _specs(task)
         changed = [o for o in outcomes if o.status != "current"]
-        self._store([self._row(outcome, params.get(outcome.stage, {})) for outcome in changed])
+        self._store([self._row(outcome, specs.get(outcome.stage)) for outcome in changed])
         for outcome in outcomes:
             told = _told(outcome, self.rows.get((outcome.stage, outcome.item)))
             self.outcomes[told.stage, told.item] = told
@@ -70,7 +69,7 @@ class Recorder:
             old = self.rows.get((entry.stage, entry.item))
             known = old is not None and (old.status, old.message) == ("blocked", entry.reason)
             if entry.state == "blocked" and not known:
-                rows.append(self._row(outcome, {}))
+                rows.append(self._row(outcome, None))
             self._sink.finished(told)
         self._store(rows)
 
@@ -79,7 +78,7 @@ class Recorder:
         told = _told(Outcome(item, stage, status), row)
         self.outcomes[stage, item] = told
 
-    def _row(self, outcome: Outcome, params: Mapping[str, Any]) -> Row:
+    def _row(self, outcome: Outcome, spec: StageSpec | None) -> Row:
         old = self.rows.get((outcome.stage, outcome.item))
         outputs: dict[str, tuple[str, FileState | None]] = dict(outcome.outputs)
         if old and not self._dry_run:
@@ -91,7 +90,8 @@ class Recorder:
             fingerprint=outcome.fingerprint,
             inputs=dict(outcome.inputs),
             outputs=outputs,
-            params=dict(params),
+            params=dict(spec.params) if spec else {},
+            weights=spec.weights if spec else "",
             code=outcome.code,
             message=outcome.message,
             hint=outcome.hint,
@@ -146,7 +146,8 @@ def _remove_superseded(
     return {name: claim for name, claim in remaining.items() if name not in outcome.outputs}
 
 
-def _params(task: Task) -> dict[str, Mapping[str, Any]]:
+def _specs(task: Task) -> dict[str, StageSpec]:
+    """The spec of each stage that a task's outcomes may be of."""
     if isinstance(task, ChainTask):
-        return {step.spec.info.name: step.spec.params for step in task.steps}
-    return {"tryon": task.spec.params}
+        return {spec.info.name: spec for spec in task.specs}
+    return {"tryon": task.spec}

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.device import Compute
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run, whatever the work is; none of these changes a result but ``seed``."""
+    """How to run, whatever the work is.
+
+    Results depend on ``seed``, and those of networks on device and precision.
+    """
 
     jobs: int = 0
     """Worker processes; 0 = one per usable core."""
@@ -18,6 +25,8 @@ class RunOptions:
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     precision: str = "auto"
     """``auto``, ``fp32`` or ``bf16``."""
+    compute: Compute | None = None
+    """Device and precision as an earlier run settled them; then neither wish is looked at."""
     seed: int = 0
     """Seed of the run; each item's own seed is derived from it and the item's name."""
     item_timeout_s: float = 0.0
@@ -43,7 +52,12 @@ class PreprocessRequest:
     size_hw: tuple[int, int] = (1024, 768)
     only: tuple[str, ...] = ()
     """Stages to run (``pose``, ``parse``, ``agnostic``, ``cloth-mask``); () = all."""
-    parser: str = "geometric"
+    parser: str = "auto"
+    """A name of ``pipelines.preprocess.parsing.PARSERS``; ``auto`` = the best that may be used."""
+    parser_weights: str = ""
+    """Weights of the parser, by name or file; empty = the best that may be used."""
+    commercial: bool = False
+    """Use only weights that allow commercial use."""
     pose_model: str = "full"
     agnostic_variant: str = "v3.2"
     """``v3.2`` (size-relative, hands kept) or ``viton-hd`` (fixed sizes)."""

@@ -46,6 +46,20 @@ class ItemOutcome:
 
 
 @dataclass(frozen=True)
+class ParserUsed:
+    """The parser of a run; all but the name is empty where it needs no weights."""
+
+    name: str
+    weights: str = ""
+    """Name in the manifest, or the user's file."""
+    sha256: str = ""
+    tier: str = ""
+    """``open`` (free for commercial use) or ``research``; empty if the file does not say."""
+    device: str = ""
+    precision: str = ""
+
+
+@dataclass(frozen=True)
 class RunResult:
     """The whole run."""
 
@@ -61,6 +75,8 @@ class RunResult:
     dry_run: bool = False
     estimate_s: float = 0.0
     """Estimated duration of what is to do (with ``dry_run``)."""
+    parser: ParserUsed | None = None
+    """The parser that this run's parses are made with; None if it makes none."""
 
     def count(self, *statuses: str) -> int:
         """Number of outcomes with one of these statuses."""

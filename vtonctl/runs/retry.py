@@ -18,7 +18,8 @@ from vtonctl.runs.tryon import run_tryon
 def run_retry(root: Path, options: RunOptions, sink: ProgressSink) -> RunResult:
     """Run the request that ``root`` was last made by, with the same seed.
 
-    Raises ``InputError`` if there is none, and whatever the run itself raises.
+    Device and precision are those of that run, too, unless ``options`` name others. Raises
+    ``InputError`` if there is none, and whatever the run itself raises.
     """
     ledger = read_ledger(RunDir(root))
     try:
@@ -31,8 +32,12 @@ def run_retry(root: Path, options: RunOptions, sink: ProgressSink) -> RunResult:
             code="no_run",
             hint="Give the folder of results or the data-set root of an earlier run.",
         )
-    request, seed = recall_request(last)
-    options = replace(options, seed=seed, retry_failed=True)
-    if isinstance(request, PreprocessRequest):
-        return run_preprocess(request, options, sink)
-    return run_tryon(request, options, sink)
+    asked = recall_request(last)
+    options = replace(options, seed=asked.seed, retry_failed=True)
+    if asked.compute and options.device == "auto":
+        options = replace(options, device=asked.compute.device)
+    if asked.compute and options.precision == "auto":
+        options = replace(options, precision=asked.compute.precision)
+    if isinstance(asked.request, PreprocessRequest):
+        return run_preprocess(asked.request, options, sink)
+    return run_tryon(asked.request, options, sink)

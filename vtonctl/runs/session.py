@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.atomic import remove_temporaries
 from pipelines.errors import StorageError
@@ -20,6 +20,9 @@ from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
 from vtonctl.runs.result import ProgressSink
 from vtonctl.runs.rundir import RunDir
 from vtonctl.runs.stop import Stop
+
+if TYPE_CHECKING:
+    from pipelines.device import Compute
 
 
 @dataclass
@@ -73,14 +76,24 @@ def open_session(
 
 @contextmanager
 def noted_run(
-    session: Session, command: str, request: PreprocessRequest | TryOnRequest
+    session: Session,
+    command: str,
+    request: PreprocessRequest | TryOnRequest,
+    compute: Compute | None,
 ) -> Iterator[RunNote]:
-    """Note a run in the ledger, from which ``status`` and ``retry`` know what was asked for."""
+    """Note a run in the ledger, from which ``status`` and ``retry`` know what was asked for.
+
+    ``compute`` is where its networks compute; None if it has none.
+    """
     note = RunNote()
     if session.options.dry_run:
         yield note
         return
-    asked = {"request": plain(asdict(request)), "seed": session.options.seed}
+    asked = {
+        "request": plain(asdict(request)),
+        "seed": session.options.seed,
+        "compute": asdict(compute) if compute else None,
+    }
     number = session.ledger.begin_run(command, asked, now())
     try:
         yield note

@@ -71,12 +71,12 @@ def read_status(root: Path) -> RootStatus:
     holder = find_holder(rundir)
     if last is None:
         return RootStatus(root, (), (), None, holder)
-    request, seed = recall_request(last)
-    options = RunOptions(dry_run=True, seed=seed)
-    if isinstance(request, PreprocessRequest):
-        result = run_preprocess(request, options, _Silent())
+    asked = recall_request(last)
+    options = RunOptions(dry_run=True, seed=asked.seed, compute=asked.compute)
+    if isinstance(asked.request, PreprocessRequest):
+        result = run_preprocess(asked.request, options, _Silent())
     else:
-        result = run_tryon(request, options, _Silent())
+        result = run_tryon(asked.request, options, _Silent())
     return RootStatus(root, _count(result.outcomes), result.failures, last, holder)
 
 

@@ -18,12 +18,27 @@ Made = Mapping[str, tuple[str, FileState]]
 
 @dataclass(frozen=True)
 class StageSpec:
-    """A stage or try-on system with its parameters; ``target`` is ``module:class``."""
+    """A stage or try-on system with its parameters; ``target`` is ``module:class``.
+
+    ``params`` and ``weights`` (a hash) enter the fingerprint. ``runtime`` holds further keywords
+    for the class that change no output: where weights lie, the number of a GPU.
+    """
 
     info: StageInfo
     target: str
     params: Mapping[str, Any] = field(default_factory=dict)
     weights: str = ""
+    runtime: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """What the class is called with."""
+        return {**self.params, **self.runtime}
+
+    @property
+    def key(self) -> str:
+        """Equal for specs that one object can serve."""
+        return f"{self.target} {self.weights} {sorted(self.keywords.items())!r}"
 
 
 @dataclass(frozen=True)

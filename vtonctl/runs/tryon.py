@@ -14,6 +14,7 @@ from vtonctl.runs.estimate import estimate_s
 from vtonctl.runs.guard import check_tryon
 from vtonctl.runs.ledger import read_ledger
 from vtonctl.runs.pair_plan import STAGE, PairPlanner, find_pairs, in_good_order
+from vtonctl.runs.parse_plan import ParsePlan, plan_parse, refuse_unused_device
 from vtonctl.runs.plan import ChainPlanner, Planned
 from vtonctl.runs.preprocess import Names, Prepared, find_names, make_specs, prepare
 from vtonctl.runs.recorder import Recorder
@@ -32,25 +33,31 @@ FORMATS = ("png", "jpg", "webp")
 def run_tryon(request: TryOnRequest, options: RunOptions, sink: ProgressSink) -> RunResult:
     """Dress each person of the pairs in its garment; only what changed is done.
 
-    Raises ``UsageError`` and ``ConfigError`` for a request that cannot be, ``ListError`` for a
-    bad pairs list, ``InputError`` for photos that are not there, ``RootLocked`` while another
-    run holds the output folder, ``StorageError`` when files cannot be written.
+    Raises ``UsageError`` and ``ConfigError`` for a request that cannot be, ``WeightsMissing`` for
+    a parser whose weights are not there, ``ListError`` for a bad pairs list, ``InputError`` for
+    photos that are not there, ``RootLocked`` while another run holds the output folder,
+    ``StorageError`` when files cannot be written.
     """
     clock = Clock()
     check_tryon(request)
     if request.image_format not in FORMATS:
         raise ConfigError(f"not a format: {request.image_format}", hint="Known: png, jpg, webp.")
     spec = system_spec(request)
+    parse = plan_parse(request.prepare, options) if request.prepare else None
+    refuse_unused_device(options, parse)
     with (
         listening() as stop,
         open_session(request.out, STAGE, options, sink, stop) as session,
-        noted_run(session, STAGE, request) as note,
+        noted_run(session, STAGE, request, parse.compute if parse else None) as note,
         _data_session(session, request) as data_session,
     ):
         # a bad list is found before anything is worked on
         pairs, names = _pairs(data_session, request)
-        prepared = prepare(data_session, request.prepare, names) if request.prepare else None
-        planner = _planner(session, data_session, request, spec, prepared)
+        prepared = None
+        if request.prepare and parse:
+            prepared = prepare(data_session, request.prepare, names, parse)
+        specs = make_specs(request.prepare or PreprocessRequest(request.root), parse or ParsePlan())
+        planner = _planner(session, data_session, request, spec, specs, prepared)
         outcomes, estimate = _dress(session, planner, pairs)
         total = _sum(estimate, prepared.estimate_s if prepared else 0.0)
         if options.dry_run and total is None:
@@ -64,6 +71,7 @@ def run_tryon(request: TryOnRequest, options: RunOptions, sink: ProgressSink) ->
             interrupted_by=stop.signum,
             dry_run=options.dry_run,
             estimate_s=total or 0.0,
+            parser=prepared.parser if prepared else None,
         )
         note.status = result.status
     return result
@@ -146,6 +154,7 @@ def _planner(
     data_session: Session,
     request: TryOnRequest,
     spec: StageSpec,
+    specs: Sequence[StageSpec],
     prepared: Prepared | None,
 ) -> PairPlanner:
     data = DataRoot(request.root, request.split, request.layout)
@@ -154,7 +163,7 @@ def _planner(
         data,
         data_session.recorder(data.scope).rows,
         data_session.hashes,
-        make_specs(request.prepare or PreprocessRequest(root=request.root)),
+        specs,
         runnable=frozenset(),
         trust_params=request.prepare is None,
     )

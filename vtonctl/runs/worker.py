@@ -45,11 +45,10 @@ def run_task(task: Task) -> tuple[Outcome, ...]:
 
 def build(spec: StageSpec) -> Any:
     """The stage or system of a spec, made once per process."""
-    key = f"{spec.target} {sorted(spec.params.items())!r}"
-    if key not in _built:
+    if spec.key not in _built:
         module, _, attribute = spec.target.partition(":")
-        _built[key] = getattr(import_module(module), attribute)(**spec.params)
-    return _built[key]
+        _built[spec.key] = getattr(import_module(module), attribute)(**spec.keywords)
+    return _built[spec.key]
 
 
 def limit_threads(threads: int) -> None:

@@ -61,7 +61,7 @@ def test_options_reach_the_request(asked, root):
     assert asked.request.size_hw == (512, 384)
     assert (asked.request.pose_model, asked.request.agnostic_variant) == ("lite", "viton-hd")
     options = asked.options
-    assert (options.jobs, options.item_timeout_s, options.device) == (2, 30.0, "cpu")
+    assert (options.jobs, options.item_timeout_s, options.device) == (2, 30.0, "auto")
     assert options.retry_failed and options.dry_run
 
 
