@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,6 +72,13 @@ class Journal:
         write_atomic(self.folder.sheet(step), encode(sheet, Encoding.RGB_PNG))
         if self._tensorboard:
             self._tensorboard.add_image("sheet", sheet, step, dataformats="HWC")
+
+    def sync(self) -> None:
+        """Bring to disk what has been written, before a checkpoint counts on it."""
+        with self.folder.metrics.open("rb") as file:
+            os.fsync(file.fileno())
+        if self._tensorboard:
+            self._tensorboard.flush()
 
     def draw(self) -> None:
         """Draw the curves anew."""

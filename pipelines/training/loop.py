@@ -243,6 +243,7 @@ class Loop:
     def _save(self) -> Any:
         if not self.learner.means.finite():
             raise self._diverged("a loss")
+        self.journal.sync()
         state = {
             "step": self.step,
             "seconds": self.seconds,
@@ -297,7 +298,11 @@ class Loop:
 
 
 def _order(count: int, batch_size: int, seed: int) -> Tensor:
-    """A permutation; several where one batch is larger than the data."""
+    """A permutation; several where one batch is larger than the data.
+
+    What is left over after the last whole batch is not used in this epoch: every step then
+    weighs the same, and processes get equal parts.
+    """
     generator = torch.Generator().manual_seed(seed)
     rounds = max(1, math.ceil(batch_size / count))
     return torch.cat([torch.randperm(count, generator=generator) for _ in range(rounds)])

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from pipelines import device as devices
-from pipelines.errors import ExtraMissing
+from pipelines.errors import ConfigError, ExtraMissing
 
 TIMEOUT = timedelta(hours=4)
 """How long the others wait for the first process, which validates and writes."""
@@ -95,6 +95,12 @@ def join(device: torch.device) -> Team:
     """
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         return Team()
+    if device.type == "mps":
+        raise ConfigError(
+            "several processes cannot share one Metal GPU",
+            code="device_not_used",
+            hint="Leave --num-processes out, or use --device cpu.",
+        )
     try:
         from accelerate import PartialState
     except ImportError:

@@ -70,17 +70,7 @@ def run(
             "--ablate", metavar="KEY=A,B", help="Train with each value and compare; repeatable."
         ),
     ] = None,
-    device: Annotated[
-        str,
-        typer.Option(
-            "--device",
-            metavar="NAME",
-            envvar="VTONCTL_DEVICE",
-            show_envvar=False,
-            show_default=False,
-            help="auto, cpu, cuda, cuda:N or mps. [default: auto, the best there is]",
-        ),
-    ] = "auto",
+    device: options.TrainingDevice = "auto",
     precision: Annotated[
         str,
         typer.Option(
@@ -109,6 +99,11 @@ def run(
     if not roots:
         raise UsageError("no ROOT given", hint=f"{info.name} needs: {', '.join(info.inputs)}.")
     _check_budget(epochs, steps, minutes, ablate)
+    if num_processes > 1 and ":" in device:
+        raise UsageError(
+            f"--device {device} is one GPU, and {num_processes} processes want one each",
+            hint="Leave the number of the GPU out.",
+        )
     request = TrainRequest(
         stage=info.name,
         roots=tuple(setup.need_folder(root, "the data-set root").resolve() for root in roots),

@@ -120,6 +120,29 @@ def train(out, *, task=None, steps=24, report=lambda progress: None, loop=None, 
     return run(task or BrightPixels(), LoopSettings(**settings), wanted, report)
 
 
+def trainer(request, report):
+    """As ``pipelines.registry`` knows trainers."""
+    values = request.settings
+    task = BrightPixels(plain=values["plain"], rate=values["rate"])
+    return run(task, LoopSettings.from_settings(values), request, report)
+
+
+def dying_trainer(request, report):
+    """The second process is killed at its third step."""
+
+    class Dies(BrightPixels):
+        def losses(self, modules, batch, info):
+            if info.step == 2 and os.environ.get("RANK") == "1":
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield from super().losses(modules, batch, info)
+
+    return run(Dies(), LoopSettings.from_settings(request.settings), request, report)
+
+
+DEFAULTS = {**LoopSettings(batch_size=10, epochs=2, log_every=5).defaults(), "plain": True}
+DEFAULTS |= {"rate": 3e-3, "words": "none", "sizes": (1, 2)}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("out")
