@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from pipelines.errors import StorageError, UsageError, VtonError
 from vtonctl.options import expand
@@ -30,6 +31,8 @@ COMMANDS = (
     "preprocess",
     "tryon",
     "train",
+    "evaluate",
+    "weights",
     "report",
     "check",
     "convert",
@@ -48,10 +51,18 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class _InOrder(TyperGroup):
+    """Typer puts groups after commands; here they stand where they are listed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+
 def build() -> typer.Typer:
     """Make the app with all commands."""
     app = typer.Typer(
         name="vtonctl",
+        cls=_InOrder,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
@@ -75,8 +86,31 @@ def build() -> typer.Typer:
 
     for name in COMMANDS:
         command = import_module(f"vtonctl.commands.{name}")
-        app.command(name)(_guarded(name, expand(command.run), command.EXAMPLE))
+        if hasattr(command, "PARTS"):
+            app.add_typer(_group(name, command), name=name)
+        else:
+            app.command(name)(_guarded(name, expand(command.run), command.EXAMPLE))
     return app
+
+
+def _group(name: str, command: Any) -> typer.Typer:
+    """A command of commands: ``PARTS`` holds function and example of each by name."""
+    words = str(command.__doc__).strip().splitlines()[0].partition(": ")[2]
+    examples = "".join(example.strip("\n") + "\n" for _, example in command.PARTS.values())
+    group = typer.Typer(
+        no_args_is_help=True,
+        help=_with_example(words[:1].upper() + words[1:], examples),
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+    @group.callback()
+    def parts() -> None:
+        """Keep a group of one command a group."""
+
+    for part, (function, example) in command.PARTS.items():
+        group.command(part)(_guarded(name, expand(function), example))
+    return group
 
 
 def _guarded(name: str, function: Callable[..., int], example: str) -> Callable[..., int]:
@@ -89,9 +123,13 @@ def _guarded(name: str, function: Callable[..., int], example: str) -> Callable[
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort
             return _explain(error, name, bool(given["json"]))
 
-    lines = "\n".join(f"  {line}" for line in example.strip().splitlines())
-    guarded.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n{lines}\n"
+    guarded.__doc__ = _with_example(inspect.cleandoc(function.__doc__ or ""), example)
     return guarded
+
+
+def _with_example(words: str, example: str) -> str:
+    lines = "\n".join(f"  {line}" for line in example.strip().splitlines())
+    return f"{words}\n\n\b\nExample:\n{lines}\n"
 
 
 def run(arguments: Sequence[str]) -> int:

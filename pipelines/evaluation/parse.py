@@ -29,7 +29,8 @@ from pipelines.evaluation.masks import (
 )
 from pipelines.evaluation.sides import PARTS, exchanged_maps, exchanged_pose
 from pipelines.flags import Flag
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, MERGES
+from pipelines.relabel import relabel
 from pipelines.segmentation.instances import Instances
 from pipelines.types import Image, ParseMap, Pose
 
@@ -271,7 +272,7 @@ class _Sides:
         self.found: dict[tuple[str, str], dict[str, bool]] = {}
 
     def add(self, case: ParseCase, predicted: ParseMap | None) -> None:
-        truth = case.truth if case.truth.labels is LIP20 else None
+        truth = _in_lip20(case.truth)
         for name, part in PARTS.items():
             if predicted is not None and truth is not None:
                 self._note(
@@ -339,6 +340,13 @@ def _fitted(case: ParseCase) -> ParseMap | None:
         return made
     ids = cv2.resize(made.ids, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     return ParseMap(np.asarray(ids, np.uint8), made.labels)
+
+
+def _in_lip20(truth: ParseMap) -> ParseMap | None:
+    """A true map in LIP20; None where its labels do not tell sides."""
+    if truth.labels is LIP20 or (truth.labels, LIP20) in MERGES:
+        return relabel(truth, LIP20)
+    return None
 
 
 def _mean(values: Sequence[float]) -> float:

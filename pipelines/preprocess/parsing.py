@@ -57,6 +57,11 @@ PARSERS: dict[str, ParserInfo] = {
         terms="AGPL-3.0",
         summary="YOLO instance segmentation of 8 body parts, by ultralytics (AGPL-3.0)",
     ),
+    "maskrcnn": ParserInfo(
+        "pipelines.segmentation.maskrcnn:load_parser",
+        family="parser.maskrcnn",
+        summary="Mask R-CNN over 15 kinds of clothes and body parts, merged by the pose",
+    ),
 }
 """Parsers by name; of equally good ones the first is preferred."""
 
@@ -120,7 +125,7 @@ class ParseStage:
             check_file(weights, weights_sha256)
         module, _, factory = find_parser(parser).target.partition(":")
         load: ParserFactory = getattr(import_module(module), factory)
-        self._parse = load(weights=weights, device=device, precision=precision)
+        self.parser = load(weights=weights, device=device, precision=precision)
         self._record = {"parser": parser}
         if weights is not None:
             kind = device.partition(":")[0]
@@ -132,7 +137,7 @@ class ParseStage:
 
     def _one(self, item: Mapping[Artifact, Any]) -> Outputs | ItemError:
         try:
-            parsed = self._parse(item[Artifact.IMAGE], item[Artifact.POSE])
+            parsed = self.parser(item[Artifact.IMAGE], item[Artifact.POSE])
         except ItemError as error:
             return error
         values = {Artifact.PARSE: parsed.parse}

@@ -1,6 +1,7 @@
 """Exit codes, error output, and what ``--help`` loads."""
 
 import errno
+import importlib
 import json
 import os
 import subprocess
@@ -216,9 +217,15 @@ def test_help_is_quick():
     assert min(taken) < 0.3
 
 
-@pytest.mark.parametrize("command", app.COMMANDS)
+def typed(name):
+    """What is typed for a command, or for each part of a group."""
+    parts = getattr(importlib.import_module(f"vtonctl.commands.{name}"), "PARTS", {})
+    return [f"{name} {part}" for part in parts] or [name]
+
+
+@pytest.mark.parametrize("command", [line for name in app.COMMANDS for line in typed(name)])
 def test_every_command_has_help_with_an_example(command, capsys):
-    assert app.run([command, "--help"]) == 0
+    assert app.run([*command.split(), "--help"]) == 0
     page = capsys.readouterr().out
     assert "Example:" in page
     assert f"vtonctl {command}" in page.partition("Example:")[2]

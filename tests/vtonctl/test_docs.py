@@ -40,7 +40,14 @@ one JSON document ([schema](json-schema.json)) and nothing else.
 
 
 def commands():
-    return typer.main.get_command(app.build()).commands
+    """Every command by what is typed, those of groups as ``group part``."""
+    found, root = {}, typer.main.get_command(app.build())
+    assert set(root.list_commands(None)) == set(root.commands)
+    for name in root.list_commands(None):
+        command = root.commands[name]
+        parts = getattr(command, "commands", None)
+        found |= {f"{name} {part}": c for part, c in parts.items()} if parts else {name: command}
+    return found
 
 
 def cell(text):
@@ -48,8 +55,10 @@ def cell(text):
 
 
 def section(name, command):
-    module = import_module(f"vtonctl.commands.{name}")
-    words = inspect.cleandoc(module.run.__doc__)
+    group, _, part = name.partition(" ")
+    module = import_module(f"vtonctl.commands.{group}")
+    function, example = module.PARTS[part] if part else (module.run, module.EXAMPLE)
+    words = inspect.cleandoc(function.__doc__)
     rows = []
     for param in command.params:
         if "--help" in param.opts:
@@ -61,9 +70,8 @@ def section(name, command):
                 f" {param.metavar}" if param.metavar else ""
             )
         rows.append(f"| `{cell(shown)}` | {cell(param.help or '')} |")
-    example = module.EXAMPLE.strip()
     return (
-        f"## vtonctl {name}\n\n{words}\n\n```console\n{example}\n```\n\n"
+        f"## vtonctl {name}\n\n{words}\n\n```console\n{example.strip()}\n```\n\n"
         "| option | what it does |\n|---|---|\n" + "\n".join(rows) + "\n"
     )
 
@@ -124,7 +132,7 @@ def test_every_option_is_explained():
 
 
 def test_every_command_of_the_app_is_documented():
-    assert tuple(commands()) == app.COMMANDS
+    assert tuple(dict.fromkeys(name.partition(" ")[0] for name in commands())) == app.COMMANDS
 
 
 def test_the_schema_knows_every_document():
@@ -140,6 +148,8 @@ def test_commands_in_the_readme_exist():
     assert named
     known = commands()
     for name, rest in named:
+        part = rest.split()[0] if rest.split() else ""
+        name = f"{name} {part}" if f"{name} {part}" in known else name
         assert name in known, name
         flags = {opt for param in known[name].params for opt in param.opts} | {"--help"}
         assert set(re.findall(r"(?<!\S)--[a-z-]+", rest)) <= flags, rest

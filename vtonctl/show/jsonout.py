@@ -7,26 +7,16 @@ The JSON Schema of all documents is published as ``docs/json-schema.json``.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from pipelines.errors import VtonError
 from pipelines.flags import Flag
 from vtonctl.runs.result import ItemOutcome, RunResult
-
-
-class Part(BaseModel):
-    """A part of a document."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Document(Part):
-    """What every document starts with."""
-
-    schema_version: Literal[1] = 1
-    command: str
+from vtonctl.show.document import Document as Document
+from vtonctl.show.document import Part as Part
+from vtonctl.show.evaluate_json import EvaluateParseDocument as EvaluateParseDocument
+from vtonctl.show.weights_json import WeightsDocument as WeightsDocument
 
 
 class ErrorDetail(Part):
@@ -72,6 +62,17 @@ class Flagged(Part):
     flags: tuple[FlagWords, ...]
 
 
+class RunParser(Part):
+    """The parser that parses were made with; all but the name is empty if it has no weights."""
+
+    name: str
+    weights: str
+    sha256: str
+    tier: str
+    device: str
+    precision: str
+
+
 class RunDocument(Document):
     """What ``preprocess``, ``tryon``, ``retry`` and ``demo`` did, or with ``--dry-run`` would."""
 
@@ -86,6 +87,7 @@ class RunDocument(Document):
     stages: dict[str, dict[str, int]]
     failures: tuple[Failure, ...]
     flagged: tuple[Flagged, ...]
+    parser: RunParser | None
     report: str | None
 
 
@@ -249,6 +251,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
     ConvertDocument,
     DoctorDocument,
     ErrorDocument,
+    EvaluateParseDocument,
     PairsDocument,
     ReportDocument,
     RunDocument,
@@ -256,6 +259,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
     StatusDocument,
     TrainDocument,
     TrainersDocument,
+    WeightsDocument,
 )
 
 
@@ -293,6 +297,7 @@ def run_document(
             for o in sorted(result.outcomes, key=lambda o: (o.score, o.item, o.stage))
             if o.flags
         ),
+        parser=RunParser(**asdict(result.parser)) if result.parser else None,
         report=report,
     )
 
