@@ -33,13 +33,13 @@ def run(
     *,
     output: OutputFlags,
 ) -> int:
-    """Look at Python, packages, GPU, disk and ledger; say what to do about each finding."""
+    """Look at Python, packages, weights, GPU, disk, ledger; say what to do about each finding."""
     from pipelines.errors import ConfigError
     from vtonctl.show import tables
     from vtonctl.show.jsonout import DoctorDocument
 
     screen = setup.begin(output)
-    checks = [python(), *packages(), gpu(), memory(), disk(root or Path.cwd())]
+    checks = [python(), *packages(), weights(), gpu(), memory(), disk(root or Path.cwd())]
     if root is not None:
         checks.append(ledger(root))
     ok = all(c.state != "problem" for c in checks)
@@ -86,6 +86,19 @@ def _check(name: str, state: State, found: str, fix: str = "") -> Check:
     from vtonctl.show.jsonout import Check
 
     return Check(name=name, state=state, found=found, fix=fix)
+
+
+def weights() -> Check:
+    """Whether the weights that the package carries are there and whole."""
+    from pipelines.checkpoints import manifest, verified
+    from pipelines.errors import VtonError
+
+    try:
+        found = [verified(entry) for entry in manifest().values()]
+    except VtonError as error:
+        return _check("weights", "problem", error.message, "Install the package again.")
+    words = ", ".join(f"{each.name} ({each.tier})" for each in found)
+    return _check("weights", "ok", f"whole: {words}" if found else "the package carries none")
 
 
 def gpu() -> Check:

@@ -105,6 +105,7 @@ def recorded(place: DataPlace) -> list[ItemOutcome]:
             hint=row.hint,
             flags=tuple(row.flags),
             score=row.score,
+            record=dict(row.record),
         )
         for row in rows.values()
         if row.status != "planned"

@@ -117,6 +117,7 @@ class PairPlanner:
             native=native,
             group=f"{tile}/{person}",
             flags=self._flags(person, garment),
+            parser=self._parser(person),
         )
         return Planned(name, STAGE, "to_do", row), task
 
@@ -127,6 +128,11 @@ class PairPlanner:
         rows = (entry.row for item in items for entry in item.planned if entry.row)
         found = (flag for row in rows if taken & row.outputs.keys() for flag in row.flags)
         return tuple(dict.fromkeys(found))
+
+    def _parser(self, person: str) -> Mapping[str, Any]:
+        """What the person's parse was made with; empty if the user gave it."""
+        rows = (e.row for e in self._item(Subject.PERSON, person).planned if e.stage == "parse")
+        return next((row.record for row in rows if row and row.status == "done"), {})
 
     def _params(self, native: NativeSource | None, seed: int) -> dict[str, Any]:
         lossy = self.request.image_format != "png"

@@ -72,6 +72,7 @@ def run_pair(task: PairTask, system: TryOnSystem) -> Outcome:
             "garment": task.garment,
             "system": task.spec.info.name,
             "weights": task.spec.weights,
+            "parser": dict(task.parser),
             "seed": task.seed,
             "measures": {name: float(value) for name, value in result.measures.items()},
             "edited_fraction": float((edited > 0).mean()),

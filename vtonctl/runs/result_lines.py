@@ -53,6 +53,7 @@ def _line(row: Row) -> dict[str, Any]:
         "sha256": state.sha256 if state else "",
         "system": record.get("system", ""),
         "weights": record.get("weights", ""),
+        "parser": record.get("parser", {}),
         "seed": record.get("seed"),
         "inputs": row.inputs,
         "seconds": round(row.seconds, 3),

@@ -113,6 +113,8 @@ class PairTask:
     group: str = ""
     flags: tuple[str, ...] = ()
     """Doubts about the person and the garment, which the result inherits."""
+    parser: Mapping[str, Any] = field(default_factory=dict)
+    """What the person's parse was made with; empty if it was given."""
 
     @property
     def specs(self) -> tuple[StageSpec, ...]:

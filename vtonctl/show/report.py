@@ -108,6 +108,7 @@ def tryon_page(
     systems = sorted({str(line["system"]) for line in lines if line.get("system")})
     facts = (
         *(name.removeprefix("tryon-") for name in systems),
+        *_parsers(line.get("parser") or {} for line in lines),
         _counted(len(persons), "person"),
         _counted(len(garments), "garment"),
     )
@@ -144,7 +145,8 @@ def dataset_page(data: DataPlace, outcomes: Iterable[ItemOutcome], base: Path) -
     order = {"failed": 0, "flagged": 1, "good": 2}
     cards.sort(key=lambda c: (order[c.state], 1.0 if c.score is None else c.score, c.item))
     numbers = [_counted(sum(k == kind for k, _, _ in work), kind) for kind in ("person", "garment")]
-    facts = (data.layout, data.split, *numbers)
+    records = [outcome.record for group in told.values() for outcome in group]
+    facts = (data.layout, data.split, *_parsers(records), *numbers)
     return Page("dataset", f"Data set: {data.root.resolve().name}", facts, tuple(cards))
 
 
@@ -188,6 +190,12 @@ def _item_card(
         hint=first.hint if first else "",
         facts=(("kind", kind), *((stage, _percent(s)) for stage, s in scores.items())),
     )
+
+
+def _parsers(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The parsers that these records name, with their weights."""
+    named = {(str(r["parser"]), str(r.get("weights", ""))) for r in records if r.get("parser")}
+    return [f"parser {n} ({w})" if w else f"parser {n}" for n, w in sorted(named)]
 
 
 def _sides(keys: Sequence[str], kind: str, data: DataPlace | None, base: Path) -> tuple[Side, ...]:

@@ -33,6 +33,7 @@ def run(document: RunDocument, *, quiet: bool = False) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if not quiet:
         parts += [counts_table("stage", document.stages), _sentence(document)]
+        parts += _parser(document)
     parts += _failures(document.failures)
     if not quiet:
         parts += _flagged(document)
@@ -152,6 +153,16 @@ def _sentence(document: RunDocument) -> Text:
     words = f"{made} made, {current} up to date, {wrong[False]} failed"
     words += f", {wrong[True]} blocked by those" if wrong[True] else ""
     return Text(f"{words}, in {took}", "yellow" if document.failures else "green")
+
+
+def _parser(document: RunDocument) -> list[RenderableType]:
+    """Which parser and weights the parses are made with, where any are."""
+    parser = document.parser
+    if parser is None or not document.stages.get("parse"):
+        return []
+    facts = (parser.weights, f"{parser.tier} licence tier" if parser.tier else "")
+    more = ", ".join(filter(None, (*facts, parser.device, parser.precision)))
+    return [Text(f"parser: {parser.name}{f' ({more})' if more else ''}")]
 
 
 def _failures(failed: Sequence[Failure]) -> list[RenderableType]:
