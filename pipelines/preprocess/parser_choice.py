@@ -48,18 +48,29 @@ def choose_parser(
     if not info.family:
         return ParserChoice(wanted)
     _need_package(wanted, info)
-    instead = f"What works without them: --parser {_best(commercial).name}"
+    instead = (
+        f"Train some: vtonctl train {info.family} ROOT --out DIR, then name the file: "
+        f"--parser-weights FILE. What works without them: --parser {_best(commercial).name}"
+    )
     found = checkpoints.find(info.family, commercial=commercial, instead=instead)
     return ParserChoice(wanted, found)
 
 
-def _best(commercial: bool) -> ParserChoice:
-    usable = {
+def usable_parsers(*, commercial: bool = False) -> dict[str, str]:
+    """Family of weights -> parser, of the parsers that ``auto`` chooses from.
+
+    A parser whose package is not installed is left out; with ``commercial`` also one whose
+    package has stricter terms than ours: it is for who asks for it by name.
+    """
+    return {
         info.family: name
         for name, info in PARSERS.items()
-        # a package with stricter terms than ours is for who asks for it by name
         if info.family and _is_installed(info) and not (commercial and info.terms)
     }
+
+
+def _best(commercial: bool) -> ParserChoice:
+    usable = usable_parsers(commercial=commercial)
     entries = checkpoints.manifest()
     ranked = checkpoints.allowed(entries.values(), usable, commercial=commercial)
     if ranked:
