@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models.resnet import BasicBlock  # type: ignore[import-untyped]
-from torchvision.ops import Conv2dNormActivation  # type: ignore[import-untyped]
+from torchvision.models.resnet import BasicBlock
+from torchvision.ops import Conv2dNormActivation
 
 DEPTH = 5
 STRIDE = 2**DEPTH

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import cv2
@@ -11,14 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from pipelines import device as devices
-from pipelines.checkpoint_files import load_into, load_safetensors
 from pipelines.errors import InputError, ItemError
 from pipelines.flags import Flag
 from pipelines.labels import LIP20
 from pipelines.preprocess.parsing import ParsedPerson, Parser
 from pipelines.segmentation.parser_edges import label_photo
 from pipelines.segmentation.parser_frame import cut, framed_joints, padded, parser_frame, torso_px
-from pipelines.segmentation.parser_network import ParserConfig, build_parser, parser_logits
+from pipelines.segmentation.parser_network import parser_logits, read_parser
 from pipelines.types import Image, ParseMap, Pose, Size
 
 UNCERTAIN_BELOW = 0.35
@@ -46,17 +44,7 @@ class OurParser:
     """A network with its weights on a device."""
 
     def __init__(self, weights: Path, device: str, precision: str) -> None:
-        state, metadata = load_safetensors(weights)
-        try:
-            config = ParserConfig.from_json(json.loads(metadata["config"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{weights}: no weights of parser.ours (config: {error}).",
-                code="wrong_weights",
-                hint="Name a file that vtonctl train parser.ours has written.",
-            ) from None
-        network = build_parser(config)
-        load_into(network, state, weights)
+        network, config, _ = read_parser(weights)
         self._device, self._precision = devices.torch_device(device), precision
         self._sees_pose = config.pose
         placed = network.eval().requires_grad_(False).to(self._device)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pipelines.checkpoint_files import load_into, load_safetensors
+from pipelines.errors import InputError
 from pipelines.labels import LIP20
 from pipelines.networks import pose_maps
 from pipelines.networks.resnet_unet import ResNetUNet
@@ -35,7 +39,7 @@ class ParserConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ParserConfig:
-        """The config of stored values; raises ``TypeError`` for unknown or bad ones."""
+        """The config of stored values; ``KeyError``, ``TypeError`` or ``ValueError`` for bad ones."""
         widths, blocks = (tuple(int(n) for n in values[key]) for key in ("widths", "blocks"))
         return cls(widths, blocks, int(values["fine_channels"]), bool(values["pose"]))
 
@@ -53,6 +57,26 @@ def build_parser(config: ParserConfig) -> ResNetUNet:
         blocks=config.blocks,
         fine_channels=config.fine_channels,
     )
+
+
+def read_parser(weights: Path) -> tuple[ResNetUNet, ParserConfig, dict[str, str]]:
+    """The network of a file of weights, on the CPU, its config and the file's metadata.
+
+    Raises ``InputError`` for a file that ``vtonctl train parser.ours`` has not written.
+    """
+    state, metadata = load_safetensors(weights)
+    try:
+        config = ParserConfig.from_json(json.loads(metadata["config"]))
+        network = build_parser(config)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        family = metadata.get("family") or "unknown"
+        raise InputError(
+            f"{weights}: no weights of {FAMILY} (family: {family}; config: {error}).",
+            code="wrong_weights",
+            hint=f"Name a file that vtonctl train {FAMILY} has written.",
+        ) from None
+    load_into(network, state, weights)
+    return network, config, metadata
 
 
 def parser_logits(network: torch.nn.Module, photos: Tensor, joints: Tensor | None) -> Tensor:

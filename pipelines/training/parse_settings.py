@@ -33,8 +33,9 @@ at most so many photos of each split (0 = all); where the prepared examples are 
 the run's folder); the licence that the weights shall name for data that is not Clothing
 Co-Parsing."""
 
-NETWORK: Mapping[str, Any] = {"widths": (32, 48, 96, 160, 256), "pose": True}
-"""Channels at 1/2 to 1/32 of the size; whether the network sees the pose."""
+NETWORK: Mapping[str, Any] = {"widths": (32, 48, 96, 160, 256), "pose": True, "start": ""}
+"""Channels at 1/2 to 1/32 of the size; whether the network sees the pose; weights (a name or a
+file) to go on from, whose network is then taken."""
 
 LEARNING: Mapping[str, Any] = {
     "learning_rate": 2e-3,

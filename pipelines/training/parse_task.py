@@ -135,14 +135,20 @@ class ParseTask(Task):
         *,
         augmentation: Augmentation,
         sources: Sources,
+        start: Mapping[str, Tensor] | None = None,
     ) -> None:
+        """``start`` are weights to go on from; None: random ones."""
         self.config, self.settings, self.augmentation = config, settings, augmentation
         self.examples, self.validation, self.sources = examples, validation, sources
+        self.start = start
         self.weights = equalised_weights([e for e, _ in examples], settings.equalised_limit)
 
     def modules(self) -> dict[str, nn.Module]:
         """The network."""
-        return {"parser": build_parser(self.config)}
+        network = build_parser(self.config)
+        if self.start is not None:
+            network.load_state_dict(dict(self.start))
+        return {"parser": network}
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """AdamW."""

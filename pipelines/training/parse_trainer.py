@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from pipelines import checkpoints
 from pipelines.checkpoint_manifest import TrainingData
 from pipelines.errors import InputError
 from pipelines.evaluation.groups import CCP6, VITON7
-from pipelines.segmentation.parser_network import ParserConfig
+from pipelines.segmentation.parser_network import ParserConfig, read_parser
 from pipelines.training.loop import run
 from pipelines.training.parse_augment import Augmentation
 from pipelines.training.parse_data import ParseExample, ParseRoot, find_root, load_examples
@@ -34,6 +38,10 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
     def tell(note: str) -> None:
         report(Progress(0, None, 0, 0.0, 0.0, note=note))
 
+    config = ParserConfig(tuple(values["widths"]), pose=values["pose"])
+    start, earlier = None, Sources((), "open")
+    if values["start"]:
+        start, config, earlier = _start(values["start"])
     data = _Data([], [], [])
     for root in roots:
         _add(data, root, cache, values, tell)
@@ -44,7 +52,7 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
             hint="Put some photos with labels into a split 'val'.",
         )
     task = ParseTask(
-        ParserConfig(tuple(values["widths"]), pose=values["pose"]),
+        config,
         ParseSettings(
             learning_rate=values["learning_rate"],
             weight_decay=values["weight_decay"],
@@ -54,10 +62,8 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
         data.examples,
         data.validation,
         augmentation=Augmentation(),
-        # only published open data makes open weights
-        sources=Sources(
-            tuple(data.described), "open" if all(r.is_ccp for r in roots) else "research"
-        ),
+        sources=_together(earlier, data.described, is_open=all(r.is_ccp for r in roots)),
+        start=start,
     )
     return run(task, LoopSettings.from_settings(values), request, report)
 
@@ -83,6 +89,20 @@ def _add(
     if judged:
         groups = CCP6 if root.is_ccp else VITON7
         data.validation.append(ValidationSet(root.layout.name, judged, groups))
+
+
+def _start(wanted: str) -> tuple[dict[str, Tensor], ParserConfig, Sources]:
+    """Weights to go on from, the network they are of, and the data they know."""
+    network, config, metadata = read_parser(checkpoints.find(wanted).path)
+    rows = json.loads(metadata.get("data", "[]"))
+    known = tuple(TrainingData(**row) for row in rows)
+    return network.state_dict(), config, Sources(known, metadata.get("tier") or "research")
+
+
+def _together(earlier: Sources, described: list[TrainingData], *, is_open: bool) -> Sources:
+    """Only weights that have never seen other than published open data are open."""
+    data = (*(row for row in earlier.data if row not in described), *described)
+    return Sources(data, "open" if is_open and earlier.tier == "open" else "research")
 
 
 def _described(root: ParseRoot, images: int, licence: str) -> TrainingData:
