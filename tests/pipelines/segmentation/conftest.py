@@ -1,11 +1,18 @@
-"""Small data-set roots with painted persons, for training parsers."""
+"""Small data-set roots with painted persons, for training parsers; photos of VITON."""
 
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from pipelines.body import from_coco18
 from pipelines.codecs import encode
 from pipelines.labels import LIP20
 from pipelines.layout import Artifact, find_layout
@@ -74,3 +81,36 @@ def cp_vton_root(tmp_path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(encode(value, layout.place(artifact).encoding))
     return root
+
+
+@pytest.fixture
+def viton_val(shared_data) -> Callable[[int], Iterator[SimpleNamespace]]:
+    """Evenly chosen validation photos of VITON with ``name``, ``image``, ``parse`` and ``pose``."""
+    archive = shared_data / "viton" / "val.tar"
+    if not archive.is_file():
+        pytest.skip("VITON's validation photos are not on this machine")
+
+    def chosen(count: int) -> Iterator[SimpleNamespace]:
+        with tarfile.open(archive) as tar:
+            members = {member.name: member for member in tar.getmembers()}
+
+            def read(folder: str, name: str) -> bytes:
+                return tar.extractfile(members[f"val/{folder}/{name}"]).read()
+
+            stems = sorted(Path(n).stem for n in members if n.startswith("val/image/"))
+            for stem in (stems[k * len(stems) // count] for k in range(count)):
+                ids = np.array(Image.open(io.BytesIO(read("image-parse", f"{stem}.png"))))
+                yield SimpleNamespace(
+                    name=stem,
+                    image=np.array(Image.open(io.BytesIO(read("image", f"{stem}.jpg")))),
+                    parse=ParseMap(np.where(ids == 10, 6, ids).astype(np.uint8), LIP20),
+                    pose=_viton_pose(json.loads(read("pose", f"{stem}_keypoints.json"))),
+                )
+
+    return chosen
+
+
+def _viton_pose(document: dict) -> Pose:
+    joints = np.array(document["people"][0]["pose_keypoints"], np.float32).reshape(18, 3)
+    joints[joints[:, 2] <= 0] = 0
+    return Pose(from_coco18(Keypoints(joints[:, :2].copy(), joints[:, 2].copy())))
