@@ -139,7 +139,10 @@ def fit(
         except (SyntaxError, TypeError, ValueError, FileNotFoundError) as error:
             raise ConfigError(f"ultralytics refuses these settings: {error}") from error
         _attach(trainer, listen, stdout)
-        trainer.train()
+        try:
+            trainer.train()
+        except NotImplementedError as error:  # an optimizer that it does not know
+            raise ConfigError(f"ultralytics refuses these settings: {error}") from error
     return Fitted(trainer.best, trainer.last, table_rows(trainer.validator))
 
 

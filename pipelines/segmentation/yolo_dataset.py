@@ -142,8 +142,8 @@ def find_root_layout(root: Path, split: str) -> Layout:
         raise InputError(
             f"{root}: the layout of split {split!r} cannot be told: {found}.",
             code="bad_layout",
-            hint="Name it: --set layout=viton-hd (or another; see docs/layout.md), or the split: "
-            "--set train=SPLIT --set val=SPLIT.",
+            hint=f"Name it: --set layout={(best or ['viton-hd'])[-1]} (all: docs/layout.md), or "
+            "the split: --set train=SPLIT --set val=SPLIT.",
         )
     return find_layout(best[0])
 

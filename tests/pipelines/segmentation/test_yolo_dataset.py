@@ -1,6 +1,5 @@
 """Data-set roots as the folder that ultralytics reads."""
 
-import os
 import stat
 
 import cv2
@@ -49,7 +48,7 @@ def test_photos_and_labels_of_each_split(cp_vton_root, tmp_path):
     original = layout.path(cp_vton_root, "train", Artifact.IMAGE, names[0])
     copied = tmp_path / "out" / "images" / "train" / "0" / f"{names[0]}.jpg"
     assert copied.read_bytes() == original.read_bytes()
-    assert os.stat(copied).st_ino != os.stat(original).st_ino
+    assert copied.stat().st_ino != original.stat().st_ino
 
 
 def test_labels_are_those_of_the_map(cp_vton_root, tmp_path):
