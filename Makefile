@@ -38,7 +38,7 @@ bench: $(STAMP)
 ifneq ($(DATA),)
 	$(BIN)/python tests/bench/pose_accuracy.py $(DATA)
 	$(BIN)/python tests/bench/mask_quality.py $(DATA)
-	$(BIN)/python tests/bench/parse_accuracy.py --viton $(DATA)
+	$(BIN)/vtonctl evaluate parse $(DATA)/.. --layout cp-vton --split $(notdir $(abspath $(DATA)))
 	$(BIN)/python tests/bench/cloth_mask_accuracy.py $(DATA)
 	$(BIN)/python tests/bench/tryon_reconstruction.py $(DATA)/.. --split $(notdir $(abspath $(DATA)))
 endif

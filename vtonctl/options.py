@@ -45,6 +45,20 @@ class OutputFlags:
     ] = None
 
 
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps. [default: auto]"
+    ),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision", metavar="NAME", help="Of networks: auto, fp32 or bf16. [default: auto]"
+    ),
+]
+
+
 @dataclass(frozen=True)
 class RunFlags:
     """How to run; None = from ``vtonctl.toml`` or the environment."""
@@ -57,18 +71,8 @@ class RunFlags:
         str | None,
         typer.Option("--executor", metavar="NAME", help="Where tasks run: local. [default: local]"),
     ] = None
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps. [default: auto]"
-        ),
-    ] = None
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            "--precision", metavar="NAME", help="Of networks: auto, fp32 or bf16. [default: auto]"
-        ),
-    ] = None
+    device: Device = None
+    precision: Precision = None
     item_timeout: Annotated[
         float | None,
         typer.Option(

@@ -95,7 +95,7 @@ def _viton7(to_lip: Mapping[int, int]) -> tuple[Grouping, ...]:
         rule=rule,
     )
     others = tuple(sorted({int(label) for label in LIP20} - set(table)))
-    apart = _lip(to_lip, "other labels", shown=others)
+    apart = _lip(to_lip, "outside of viton7", shown=others)
     return (*_neck(main, to_lip), apart)
 
 

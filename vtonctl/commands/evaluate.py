@@ -129,16 +129,8 @@ def parse(
             "--out", metavar="DIR", help="Write parse.md, parse.json, photos.csv and worst.png."
         ),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps. [default: auto]"
-        ),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option("--precision", metavar="NAME", help="auto, fp32 or bf16. [default: auto]"),
-    ] = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
     data: DataFlags,
     output: OutputFlags,
 ) -> int:
