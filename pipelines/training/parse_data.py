@@ -1,8 +1,9 @@
 """Examples for training a parser: photos, label maps and poses of data-set roots, at one scale.
 
-A root is Clothing Co-Parsing as published, or lies in any layout that has photos and parses. The
-photos are cut around the person and brought to the parser's own scale; what that yields is kept
-in one file, so that another run, or a machine without a pose network, need not do it again.
+A root is Clothing Co-Parsing as published, or lies in a layout that has photos and parses and a
+folder for each split. The photos are cut around the person and brought to the parser's own scale;
+what that yields is kept in one file, so that another run, or a machine without a pose network,
+need not do it again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pipelines.codecs import decode
 from pipelines.datasets.ccp import ccp_items
 from pipelines.errors import InputError, ItemError
 from pipelines.labels import Labels
-from pipelines.layout import CCP, LAYOUTS, Artifact, Layout
+from pipelines.layout import CCP, LAYOUTS, Artifact, Layout, SplitStyle
 from pipelines.segmentation.ccp_labels import lip20_of_ccp
 from pipelines.segmentation.neck import with_neck
 from pipelines.segmentation.parser_frame import cut, framed_joints, parser_frame
@@ -82,7 +83,9 @@ class ParseExample:
 
 def find_root(path: Path, layout: str = "auto") -> ParseRoot:
     """The root with its layout. Raises ``InputError`` where no layout has photos and parses."""
-    known = {CCP.name: CCP, **LAYOUTS}
+    # where a list alone tells splits apart (mpv), each of them would be all photos
+    known = {n: one for n, one in LAYOUTS.items() if one.split_style is not SplitStyle.LIST}
+    known = {CCP.name: CCP, **known}
     wanted = known.values() if layout == "auto" else [known[layout]] if layout in known else []
     usable = [
         root
@@ -126,6 +129,8 @@ def load_examples(
     with a damaged file, are left out and told. ``limit`` > 0 takes so many, evenly.
     """
     names = root.items(split)
+    if not names:
+        return []
     if limit and len(names) > limit:
         names = [names[k * len(names) // limit] for k in range(limit)]
     own_pose = own_pose and find_spec("mediapipe") is not None
@@ -141,7 +146,7 @@ def load_examples(
             examples.append(_example(root, split, name, own_pose))
         except ItemError as error:
             tell(f"{name}: left out. {error.message}")
-    if not examples and names:
+    if not examples:
         raise InputError(
             f"{root.path}: not one of {len(names)} photos of {split!r} can be used.",
             code="no_items",
