@@ -78,7 +78,7 @@ def write_weights(
             for key, tensor in _tensors(module).items()
         }
     strings = metadata.strings() if isinstance(metadata, WeightsMetadata) else _strings(metadata)
-    write_atomic(path, save(dict(sorted(tensors.items())), metadata=strings))
+    write_atomic(path, _ordered(save(tensors, metadata=strings)))
     return path
 
 
@@ -97,6 +97,18 @@ def _stored(tensor: Tensor, *, half: bool) -> Tensor:
         return kept
     halved = kept.to(torch.float16)
     return halved if bool(torch.isfinite(halved).all()) else kept
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same file with its header in order; safetensors shuffles the metadata.
+
+    Source: the format of safetensors: 8 bytes of length, a JSON object, the tensors' bytes.
+    """
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    # tensors begin at a multiple of 8 bytes
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def _strings(metadata: Mapping[str, Any]) -> dict[str, str]:

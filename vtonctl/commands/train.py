@@ -141,7 +141,7 @@ def _check_budget(
     if epochs is not None and steps is not None:
         raise UsageError("--epochs and --steps contradict each other", hint="Give one of them.")
     if minutes is not None and minutes <= 0:
-        raise UsageError(f"--minutes {minutes:g}: wanted more than 0")
+        raise UsageError(f"--minutes {minutes:g}: wanted more than 0", hint="Try --minutes 60.")
     if minutes is not None and ablate:
         raise UsageError(
             "--ablate compares runs of equal steps, which --minutes would not give",
