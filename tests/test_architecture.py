@@ -157,7 +157,11 @@ def test_stages_and_systems_know_no_paths():
     assert set(wrong) <= may
 
 
-@pytest.mark.parametrize("module", ["registry", "layout", "labels", "flags", "errors", "stage"])
+@pytest.mark.parametrize(
+    "module",
+    ["registry", "layout", "labels", "flags", "errors", "stage", "checkpoints", "checkpoint_check"]
+    + ["preprocess.parsing", "preprocess.parser_choice"],
+)
 def test_descriptions_import_no_array_library(module):
     code = f"import sys, pipelines.{module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
