@@ -302,27 +302,31 @@ def _network_config(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     return config
 
 
-def _attach(trainer: Any, tell: Callable[[EpochReport], None], stdout: TextIO) -> None:
-    """Call ``tell``, which may print to ``stdout``, after each batch and epoch."""
+def _attach(trainer: Any, listen: Callable[[EpochReport], None], stdout: TextIO) -> None:
+    """Call ``listen``, which may print to ``stdout``, after each batch and each epoch."""
     threads = torch.get_num_threads()
-    batch = 0
+    done = 0
+    ended = False
 
-    def listen(report: EpochReport) -> None:
+    def tell(running: Any, metrics: Mapping[str, float]) -> None:
         with redirect_stdout(stdout):
-            tell(report)
+            listen(_report(running, done, metrics))
 
     def epoch_starts(running: Any) -> None:
-        nonlocal batch
-        batch = 0
+        nonlocal done, ended
+        done, ended = 0, False
         torch.set_num_threads(threads)  # ultralytics takes all but one core on the CPU
 
     def batch_ends(running: Any) -> None:
-        nonlocal batch
-        batch += 1
-        listen(_report(running, batch, {}))
+        nonlocal done
+        done += 1
+        tell(running, {})
 
     def epoch_ends(running: Any) -> None:
-        listen(_report(running, batch, running.metrics))
+        nonlocal ended
+        if not ended:  # the validation of the best checkpoint calls this once more
+            tell(running, running.metrics)
+        ended = True
 
     trainer.add_callback("on_train_epoch_start", epoch_starts)
     trainer.add_callback("on_train_batch_end", batch_ends)

@@ -53,23 +53,11 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
     """Write the data set, train, judge the best checkpoint and export it.
 
     A run that was interrupted goes on from its last whole epoch. ``figures`` are ``box_...`` and
-    ``mask_...`` of all classes; ``rows`` is the table by class. Raises
-    ``ExtraMissing`` without ultralytics, ``ConfigError`` for a setting that it refuses, and what
-    ``write_dataset`` raises.
+    ``mask_...`` of all classes; ``rows`` is the table by class. Raises ``ExtraMissing`` without
+    ultralytics, ``ConfigError`` for what it refuses, and what ``write_dataset`` raises.
     """
     require_package()
-    if request.num_processes > 1:
-        raise ConfigError(
-            f"parser.yolo trains in one process, {request.num_processes} were asked for",
-            hint="Leave --num-processes out.",
-        )
-    folder = request.out / "yolo"
-    if not request.resume and (folder / "weights").is_dir():
-        raise ConfigError(
-            f"{request.out}: holds a run already.",
-            code="run_exists",
-            hint="Use --resume to go on with it, or another --out.",
-        )
+    _check(request)
     run = _Run(request, report)
     if (request.out / WEIGHTS).is_file():
         return _finished_before(request, run)
@@ -78,9 +66,12 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
     run.tell(note=NOTICE)
     data_yaml = _dataset(request, plan, run)
     overrides = _overrides(request, settings, data_yaml)
+    if request.minutes is not None:
+        overrides["time"] = max(request.minutes * 60 - run.seconds, 1.0) / 3600
     device = devices.torch_device(request.device)
-    with StopSignals() as stop:
-        run.stop = stop
+    folder = request.out / "yolo"
+    last = folder / "weights" / "last.pt"
+    with StopSignals() as run.stop:
         try:
             fitted = yolo.fit(
                 data_yaml=data_yaml,
@@ -88,16 +79,28 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
                 settings=overrides,
                 device=device,
                 precision=devices.resolve_precision(device, request.precision),
-                resume=request.resume and (folder / "weights" / "last.pt").is_file(),
+                resume=request.resume and last.is_file(),
                 listen=run.listen,
             )
         except yolo.Stopped:
-            last = folder / "weights" / "last.pt"
             files = (last,) if last.is_file() else ()
-            return TrainResult(
-                "interrupted", {}, files, run.seconds, run.step, interrupted_by=stop.received
-            )
+            number = run.stop.received
+            return TrainResult("interrupted", {}, files, run.seconds, run.step, number)
     return _finished(request, plan, settings, fitted, run)
+
+
+def _check(request: TrainRequest) -> None:
+    if request.num_processes > 1:
+        raise ConfigError(
+            f"parser.yolo trains in one process, {request.num_processes} were asked for.",
+            hint="Leave --num-processes out.",
+        )
+    if not request.resume and (request.out / "yolo" / "weights").is_dir():
+        raise ConfigError(
+            f"{request.out}: holds a run already.",
+            code="run_exists",
+            hint="Use --resume to go on with it, or another --out.",
+        )
 
 
 class _Run:
@@ -106,14 +109,15 @@ class _Run:
     def __init__(self, request: TrainRequest, report: ReportProgress) -> None:
         self._report, self._log = report, request.out / METRICS
         self._minutes = request.minutes
+        self._before = _seconds_before(self._log) if request.resume else 0.0
         self._started, self._told = time.monotonic(), -math.inf
         self.step = 0
         self.stop: StopSignals | None = None
 
     @property
     def seconds(self) -> float:
-        """Time since the call."""
-        return time.monotonic() - self._started
+        """Time spent, whole epochs of earlier parts of the run included."""
+        return self._before + time.monotonic() - self._started
 
     def tell(self, note: str = "", **figures: Any) -> None:
         """Report, with the figures of ``Progress`` that are known."""
@@ -123,7 +127,7 @@ class _Run:
 
     def listen(self, at: yolo.EpochReport) -> None:
         """Report a few times a minute and after each epoch; raise ``Stopped`` on a signal."""
-        self.step = at.epoch * at.batches + at.batch if at.epoch < at.epochs else self.step
+        self.step = at.epoch * at.batches + at.batch
         total = at.epochs * at.batches
         if at.metrics:
             line = {"epoch": at.epoch + 1, "seconds": round(self.seconds, 1)}
@@ -137,8 +141,14 @@ class _Run:
                 losses=at.losses,
                 metrics=at.metrics,
             )
-        if self.stop is not None and self.stop.received:
+        if self.stop is not None and self.stop.look():
             raise yolo.Stopped
+
+
+def _seconds_before(log: Path) -> float:
+    """Time up to the last whole epoch in ``metrics.jsonl``."""
+    lines = log.read_text("utf-8").splitlines() if log.is_file() else []
+    return float(json.loads(lines[-1])["seconds"]) if lines else 0.0
 
 
 def _dataset(request: TrainRequest, plan: DatasetPlan, run: _Run) -> Path:
@@ -165,8 +175,6 @@ def _overrides(
         images = sum(1 for _ in (data_yaml.parent / "labels" / "train").rglob("*.txt"))
         per_epoch = max(1, math.ceil(images / int(settings["batch"])))
         overrides["epochs"] = max(1, math.ceil(request.steps / per_epoch))
-    if request.minutes is not None:
-        overrides["time"] = request.minutes / 60
     return overrides
 
 
