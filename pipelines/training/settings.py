@@ -61,14 +61,20 @@ def _need(name: str, value: object, good: bool, wanted: str) -> None:
 
 
 def settle(
-    info: TrainerInfo, config: Path | None = None, pairs: Sequence[str] = ()
+    info: TrainerInfo,
+    config: Path | None = None,
+    pairs: Sequence[str] = (),
+    earlier: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """All settings of a trainer: its defaults, those of a TOML file, and ``key=value`` pairs.
 
-    Raises ``ConfigError`` for an unreadable file, an unknown key (with the known ones) and a
-    value of another type than the default's.
+    A run that goes on has ``earlier`` settings, which stand in the place of the defaults; what
+    the trainer no longer knows is left out. Raises ``ConfigError`` for an unreadable file, an
+    unknown key (with the known ones) and a value of another type than the default's.
     """
     values = dict(info.defaults)
+    for key in values.keys() & (earlier or {}).keys():
+        values[key] = checked(info, key, (earlier or {})[key], "the run to go on with")
     for key, value in (_read(config) if config else {}).items():
         values[key] = checked(info, key, value, str(config))
     for pair in pairs:

@@ -21,7 +21,7 @@ from vtonctl.show.screen import Screen
 
 EXAMPLE = """
 vtonctl train --list
-vtonctl train parser.ours ./viton --out ./runs/parser --minutes 60 --set batch=32
+vtonctl train parser.ours ./viton --out ./runs/parser --minutes 60 --set batch_size=32
 vtonctl train parser.ours ./viton --out ./runs/parser --resume
 vtonctl train parser.ours ./viton --steps 2000 --ablate equalised=true,false
 """
@@ -88,9 +88,10 @@ def run(
 ) -> int:
     """Train a network; checkpoints, curves, sample sheets and the weights go into one folder.
 
-    The first Ctrl-C ends the run with a checkpoint; the same command with --resume goes on from
-    there, with the same losses as a run that was never interrupted. --ablate trains once for each
-    value of a setting, with equal seed and steps, and writes one table.
+    The first Ctrl-C ends the run with a checkpoint; --resume goes on from there, with the settings
+    of the run where no others are given, and with the same losses as a run that was never
+    interrupted. --ablate trains once for each value of a setting, with equal seed and steps, and
+    writes one table.
     """
     screen = setup.begin(output)
     if list_:
@@ -104,18 +105,24 @@ def run(
             f"--device {device} is one GPU, and {num_processes} processes want one each",
             hint="Leave the number of the GPU out.",
         )
+    from vtonctl.runs.training import recall
+
+    folder = (out or Path("runs") / info.name).absolute()
+    earlier = recall(folder, info.name) if resume and not ablate else {}
+    if epochs is None and steps is None and minutes is None:
+        epochs, steps, minutes = (earlier.get(name) for name in ("epochs", "steps", "minutes"))
     request = TrainRequest(
         stage=info.name,
         roots=tuple(setup.need_folder(root, "the data-set root").resolve() for root in roots),
-        out=(out or Path("runs") / info.name).absolute(),
+        out=folder,
         epochs=epochs,
         steps=steps,
         minutes=minutes,
         resume=resume,
-        settings=settle(info, config, set_ or ()),
+        settings=settle(info, config, set_ or (), earlier.get("settings")),
         device=device,
-        precision=precision,
-        seed=seed or 0,
+        precision=earlier.get("precision", "auto") if precision == "auto" else precision,
+        seed=earlier.get("seed", 0) if seed is None else seed,
         num_processes=num_processes,
     )
     if ablate:

@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pipelines import registry
 from pipelines.atomic import write_atomic
+from pipelines.errors import ConfigError
 from pipelines.training.ablation import Variant, comparison
 from pipelines.training.request import ReportProgress, TrainRequest, TrainResult
 from pipelines.training.run_folder import RunFolder
@@ -29,6 +31,25 @@ def launched() -> bool:
 def leads() -> bool:
     """Whether this process is the one that speaks and writes."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def recall(out: Path, stage: str) -> dict[str, Any]:
+    """The config of the run that a folder holds; empty if it has none that can be read.
+
+    Raises ``ConfigError`` if it is of another stage.
+    """
+    path = RunFolder(out).config
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict) or found.get("stage", stage) != stage:
+        raise ConfigError(
+            f"{path}: is of another run than one of {stage}.",
+            code="other_run",
+            hint="Give the --out of the run to go on with.",
+        )
+    return found
 
 
 def run_training(request: TrainRequest, report: ReportProgress) -> TrainResult:

@@ -21,7 +21,7 @@ def trainers(infos: Iterable[TrainerInfo]) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for info in infos:
         extra = f" (needs the extra {info.needs_extra})" if info.needs_extra else ""
-        defaults = ", ".join(f"{key}={_plain(value)}" for key, value in info.defaults.items())
+        defaults = ", ".join(f"{key}={_setting(value)}" for key, value in info.defaults.items())
         parts += [
             Text.assemble((info.name, "bold"), f": {info.summary}{extra}"),
             Text(f"  needs: {', '.join(info.inputs)}"),
@@ -68,3 +68,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _setting(value: Any) -> str:
+    return _plain(value) or "''"

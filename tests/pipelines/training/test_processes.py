@@ -17,7 +17,7 @@ from vtonctl.runs.training_processes import train_in_processes
 
 psutil = pytest.importorskip("psutil")  # accelerate needs it
 pytest.importorskip("accelerate")
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 GIVES_UP_S = 300
 """On a busy machine a process needs a while to import PyTorch."""
 
@@ -52,12 +52,14 @@ def test_an_error_of_one_comes_back_as_it_was(tmp_path):
         train_in_processes(wanted, "toy_task:trainer", lambda progress: None)
 
 
+@slow
 def test_a_process_that_dies_ends_the_run_and_is_named(tmp_path):
     wanted = request(tmp_path, num_processes=2, settings={"words": "die"})
     with pytest.raises(VtonError, match=r"process 1 of 2 ended without a result \(SIGKILL\)"):
         train_in_processes(wanted, "toy_task:dying_trainer", lambda progress: None)
 
 
+@slow
 def test_a_signal_ends_all_with_a_checkpoint(tmp_path):
     def report(progress):
         if progress.losses and progress.step == 5:
@@ -69,6 +71,7 @@ def test_a_signal_ends_all_with_a_checkpoint(tmp_path):
     assert done.files[0].is_file() and done.steps >= 5
 
 
+@slow
 def test_started_by_accelerate(tmp_path):
     """As ``accelerate launch`` starts them: by torchrun's environment."""
     script = Path(toy_task.__file__)
@@ -83,6 +86,7 @@ def test_started_by_accelerate(tmp_path):
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-5)
 
 
+@slow
 def test_processes_without_their_launcher_end(tmp_path):
     """A killed launcher leaves nothing behind that goes on computing."""
     code = (

@@ -207,6 +207,28 @@ def test_an_interrupted_run_as_json(monkeypatch, capsys, tmp_path, out):
     assert document.resume.endswith(f"--out {out} --resume --steps 12 --device cpu")
 
 
+def test_resume_takes_from_the_run_what_is_not_given(monkeypatch, capsys, tmp_path, out):
+    options = ("--steps", "12", "--seed", "5", "--set", "plain=false", "--set", "sizes=[7]")
+    assert call("toy.bright", tmp_path, "--out", out, "--device", "cpu", *options) == 0
+    plain, asked = toy_task.trainer, []
+    replace_trainer(
+        monkeypatch, lambda request, report: asked.append(request) or plain(request, report)
+    )
+    again = ("toy.bright", tmp_path, "--out", out, "--resume", "--device", "cpu")
+    assert call(*again) == 0
+    assert call(*again, "--epochs", "2", "--set", "sizes=[8]", "--precision", "bf16") == 0
+    same, other = asked
+    assert (same.steps, same.epochs, same.seed, same.precision) == (12, None, 5, "fp32")
+    assert (same.settings["plain"], same.settings["sizes"]) == (False, (7,))
+    assert (other.steps, other.epochs, other.seed, other.precision) == (None, 2, 5, "bf16")
+    assert (other.settings["plain"], other.settings["sizes"]) == (False, (8,))
+    monkeypatch.setitem(registry.TRAINERS, "toy.two", (INFO, "toy_task:trainer"))
+    (out / "config.json").write_text('{"stage": "toy.two"}')
+    capsys.readouterr()
+    assert call(*again) == 64
+    assert "another run than one of toy.bright" in capsys.readouterr().err
+
+
 def test_an_ablation_compares_equal_steps(monkeypatch, capsys, tmp_path, out):
     options = ("--out", out, *FAST, "--ablate", "plain=true,false", "--ablate", "rate=0.01,0.001")
     assert call("toy.bright", tmp_path, *options) == 0
