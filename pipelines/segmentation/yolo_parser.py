@@ -61,6 +61,6 @@ def load_parser(*, weights: Path | None, device: str, precision: str) -> YoloPar
             f"the parser yolo has no weights{absent}",
             hint="None come with the package, since ultralytics claims its AGPL-3.0 for trained "
             "models too. Train them: vtonctl train parser.yolo ROOT --out DIR, then name "
-            "DIR/parser-yolo.safetensors with --weights.",
+            "DIR/parser-yolo.safetensors with --parser-weights.",
         )
     return YoloParser(Detector(weights, device))
