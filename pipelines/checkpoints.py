@@ -68,21 +68,20 @@ def best(family: str, *, commercial: bool = False) -> Entry | None:
     return next(iter(allowed(manifest().values(), [family], commercial=commercial)), None)
 
 
-def find(wanted: str, *, commercial: bool = False, instead: str = "") -> Weights:
+def find(wanted: str, *, commercial: bool = False) -> Weights:
     """Verified weights for a family or an entry's name, or the file of a path.
 
-    ``instead`` says what would work without them. Raises ``WeightsMissing`` where there are none
-    or their licence does not allow what is asked for, ``ConfigError`` for an unknown name,
-    ``InputError`` for a file that cannot be used.
+    Raises ``WeightsMissing`` where there are none or their licence does not allow what is asked
+    for, ``ConfigError`` for an unknown name, ``InputError`` for a file that cannot be used.
     """
     if wanted.endswith(SUFFIX) or "/" in wanted:
         return own_file(Path(wanted), commercial=commercial)
     entries = manifest()
     if wanted in entries:
-        return verified(_permitted(entries[wanted], commercial, instead))
+        return verified(_permitted(entries[wanted], commercial))
     if entry := best(wanted, commercial=commercial):
         return verified(entry)
-    raise _missing(entries, wanted, commercial, instead)
+    raise _missing(entries, wanted, commercial)
 
 
 def own_file(path: Path, *, commercial: bool = False) -> Weights:
@@ -124,18 +123,18 @@ def verified(entry: Entry) -> Weights:
     )
 
 
-def _permitted(entry: Entry, commercial: bool, instead: str) -> Entry:
+def _permitted(entry: Entry, commercial: bool) -> Entry:
     if not commercial or entry.tier == OPEN:
         return entry
     raise WeightsMissing(
         f"{entry.name}: its licence ({entry.licence}) does not allow commercial use",
         code="weights_not_commercial",
-        hint=instead or f"See what may be used: {_LIST}",
+        hint=f"See what may be used: {_LIST}",
     )
 
 
 def _missing(
-    entries: Mapping[str, Entry], wanted: str, commercial: bool, instead: str
+    entries: Mapping[str, Entry], wanted: str, commercial: bool
 ) -> WeightsMissing | ConfigError:
     of_family = [entry for entry in entries.values() if entry.family == wanted]
     if not of_family and "." not in wanted:
@@ -149,10 +148,10 @@ def _missing(
         return WeightsMissing(
             f"{wanted}: no weights allow commercial use ({', '.join(kept)}: for research)",
             code="weights_not_commercial",
-            hint=instead or f"See what may be used: {_LIST}",
+            hint=f"See what may be used: {_LIST}",
         )
     absent = "".join(f"; {entry.path} is not there" for entry in of_family)
     return WeightsMissing(
         f"{wanted}: no weights are installed{absent}",
-        hint=instead or "See what there is: vtonctl weights list",
+        hint="See what there is: vtonctl weights list",
     )

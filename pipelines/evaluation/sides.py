@@ -24,12 +24,17 @@ MIN_PIXELS = 12
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the body that has two sides: LIP20 labels, and the joints that it lies along."""
+    """A part of the body that has two sides: LIP20 labels, and the joints that it lies along.
+
+    The first ``needed`` joints of both limbs must have been seen: where a hand is, is not told by
+    the elbow.
+    """
 
     left: LIP20
     right: LIP20
     left_joints: tuple[Body25, ...]
     right_joints: tuple[Body25, ...]
+    needed: int
 
 
 _LEFT_LEG = (Body25.LEFT_HIP, Body25.LEFT_KNEE, Body25.LEFT_ANKLE)
@@ -41,13 +46,15 @@ PARTS: Mapping[str, Part] = {
         LIP20.RIGHT_ARM,
         (Body25.LEFT_SHOULDER, Body25.LEFT_ELBOW, Body25.LEFT_WRIST),
         (Body25.RIGHT_SHOULDER, Body25.RIGHT_ELBOW, Body25.RIGHT_WRIST),
+        3,
     ),
-    "legs": Part(LIP20.LEFT_LEG, LIP20.RIGHT_LEG, _LEFT_LEG, _RIGHT_LEG),
+    "legs": Part(LIP20.LEFT_LEG, LIP20.RIGHT_LEG, _LEFT_LEG, _RIGHT_LEG, 2),
     "shoes": Part(
         LIP20.LEFT_SHOE,
         LIP20.RIGHT_SHOE,
         (*_LEFT_LEG[1:], Body25.LEFT_BIG_TOE),
         (*_RIGHT_LEG[1:], Body25.RIGHT_BIG_TOE),
+        2,
     ),
 }
 
@@ -70,12 +77,13 @@ def exchanged_maps(predicted: ParseMap, truth: ParseMap, part: Part) -> bool | N
 def exchanged_pose(parse: ParseMap, body: Keypoints, part: Part) -> bool | None:
     """Whether the sides of a LIP20 map contradict a pose (BODY_25, in pixels of the map).
 
-    None where the map does not have the part, or the pose does not show two joints of each limb.
+    None where the map does not have the part, or the pose does not show what it needs.
     """
     left, right = _sides(parse, part)
-    bones = _bones(body, part.left_joints), _bones(body, part.right_joints)
-    if not (left.any() or right.any()) or not (len(bones[0]) and len(bones[1])):
+    needed = (*part.left_joints[: part.needed], *part.right_joints[: part.needed])
+    if not (left.any() or right.any()) or not all(body.seen(joint) for joint in needed):
         return None
+    bones = _bones(body, part.left_joints), _bones(body, part.right_joints)
     own = opposite = 0.0
     for mask, mine, other in ((left, *bones), (right, *bones[::-1])):
         rows, columns = np.nonzero(mask)

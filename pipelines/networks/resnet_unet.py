@@ -29,7 +29,8 @@ class ResNetUNet(nn.Module):
     ``[B, out_channels, H, W]`` logits; H and W multiples of 32.
 
     ``widths`` are the channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size, ``blocks`` the
-    residual blocks of the last four, ``fine_channels`` those of the branch at full size.
+    residual blocks of the last four, ``fine_channels`` those of the branch at full size. Raises
+    ``ValueError`` for other numbers of levels and an odd first width.
     """  # noqa: D205 - shapes belong together
 
     def __init__(
@@ -47,6 +48,8 @@ class ResNetUNet(nn.Module):
         if len(widths) != DEPTH or len(blocks) != DEPTH - 1:
             raise ValueError(f"5 widths and 4 numbers of blocks wanted, got {widths}, {blocks}")
         half = widths[0]
+        if half % 2:
+            raise ValueError(f"the first width must be even, got {half}")
         self.fine = Conv2dNormActivation(image_channels, fine_channels, 3)
         self.stem = Conv2dNormActivation(image_channels, half, 3, 2)
         self.downs = nn.ModuleList(_block(widths[k], widths[k + 1], 2) for k in range(DEPTH - 1))

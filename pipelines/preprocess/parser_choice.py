@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 from pipelines import checkpoints
 from pipelines.checkpoints import Weights
-from pipelines.errors import ConfigError, ExtraMissing, InputError
+from pipelines.errors import ConfigError, ExtraMissing, InputError, WeightsMissing
 from pipelines.preprocess.parsing import PARSERS, ParserInfo, find_parser
 
 AUTO = "auto"
@@ -48,12 +48,14 @@ def choose_parser(
     if not info.family:
         return ParserChoice(wanted)
     _need_package(wanted, info)
-    instead = (
-        f"Train some: vtonctl train {info.family} ROOT --out DIR, then name the file: "
-        f"--parser-weights FILE. What works without them: --parser {_best(commercial).name}"
-    )
-    found = checkpoints.find(info.family, commercial=commercial, instead=instead)
-    return ParserChoice(wanted, found)
+    try:
+        return ParserChoice(wanted, checkpoints.find(info.family, commercial=commercial))
+    except WeightsMissing as error:
+        hint = (
+            f"What works without them: --parser {_best(commercial).name}. Or train some: vtonctl "
+            f"train {info.family} ROOT --out DIR, and name the file: --parser-weights FILE."
+        )
+        raise WeightsMissing(error.message, code=error.code, hint=hint) from None
 
 
 def usable_parsers(*, commercial: bool = False) -> dict[str, str]:

@@ -54,7 +54,7 @@ class Carafe(nn.Module):
     def weights(self, features: Tensor) -> Tensor:
         """Reassembly kernels ``[B, k^2, s^2, H, W]``, each summing to 1 over its k^2 taps."""
         batch, _, height, width = features.shape
-        logits = self.encoder(self.compressor(features))
+        logits: Tensor = self.encoder(self.compressor(features))
         # what pixel_shuffle would move to place (u, v) of a pixel's s x s block is entry u s + v
         shape = (batch, self.kernel**2, self.scale**2, height, width)
         return logits.reshape(shape).softmax(1)
@@ -99,7 +99,7 @@ class _Reassemble(torch.autograd.Function):
         (height, width), padded = features.shape[2:], _padded(features, kernel)
         # [B, C s^2, H, W] as s^2 maps of [B, C, H, W], each contiguous
         places = functional.pixel_unshuffle(gradient.to(padded.dtype), ctx.scale)
-        places = places.unflatten(1, (-1, blocks)).transpose(1, 2).contiguous()
+        places = places.reshape(len(places), -1, blocks, height, width).transpose(1, 2).contiguous()
         at = weights.to(padded.dtype)
         to_padded, to_weights = torch.zeros_like(padded), torch.empty_like(at)
         for tap in range(kernel**2):
@@ -125,7 +125,7 @@ def _shifted(padded: Tensor, tap: int, kernel: int, height: int, width: int) -> 
     return padded[:, :, down : down + height, right : right + width]
 
 
-class CarafeFPN(FeaturePyramidNetwork):
+class CarafeFPN(FeaturePyramidNetwork):  # type: ignore[misc]  # torchvision has no types
     """Feature pyramid network with CARAFE instead of nearest upsampling, as the paper places it.
 
     Takes the place of torchvision's ``FeaturePyramidNetwork`` (same arguments, same parameter

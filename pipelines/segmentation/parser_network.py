@@ -39,7 +39,7 @@ class ParserConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ParserConfig:
-        """The config of stored values; ``KeyError``, ``TypeError`` or ``ValueError`` for bad ones."""
+        """The config of stored values; raises ``KeyError``, ``TypeError``, ``ValueError``."""
         widths, blocks = (tuple(int(n) for n in values[key]) for key in ("widths", "blocks"))
         return cls(widths, blocks, int(values["fine_channels"]), bool(values["pose"]))
 

@@ -39,6 +39,10 @@ def draw_curves(metrics: Path) -> bytes | None:
 
 
 def _draw_panel(axes: Any, title: str, series: Series) -> None:
+    from matplotlib import colormaps
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_prop_cycle(color=colormaps["tab20"](range(20)))
     for name, (steps, values) in series.items():
         marker = "." if len(steps) < 50 else ""
         axes.plot(steps, values, marker=marker, linewidth=1.0, label=name)
@@ -48,8 +52,11 @@ def _draw_panel(axes: Any, title: str, series: Series) -> None:
     axes.grid(alpha=0.3)
     if title == "training" and all(v > 0 for _, (_, vs) in series.items() for v in vs):
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     if len(series) <= MAX_NAMED:
-        axes.legend(fontsize=7, ncols=1 + (len(series) > MAX_NAMED // 2))
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def read_panels(metrics: Path) -> dict[str, Series]:
@@ -67,10 +74,10 @@ def read_panels(metrics: Path) -> dict[str, Series]:
 
 
 def _place(kind: str, name: str) -> tuple[str, str]:
-    prefix, slash, rest = name.partition("/")
+    prefix, slash, last = name.rpartition("/")
     if kind == "train":
-        return ("learning rate", rest) if prefix == "lr" else ("training", name)
-    return (f"validation: {prefix}", rest) if slash else ("validation", name)
+        return ("learning rate", last) if prefix == "lr" else ("training", name)
+    return (f"validation: {prefix}", last) if slash else ("validation", name)
 
 
 def _lines(metrics: Path) -> Iterator[dict[str, Any]]:

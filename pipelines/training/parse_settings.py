@@ -25,13 +25,15 @@ DATA: Mapping[str, Any] = {
     "own_pose": True,
     "limit": 0,
     "validation": 120,
+    "ccp_repeats": 5,
     "cache": "",
     "licence": "not stated",
 }
 """Layout of the roots; whether the poses of this package's own stage join those of the data set;
-at most so many photos of each split (0 = all); where the prepared examples are kept (default: in
-the run's folder); the licence that the weights shall name for data that is not Clothing
-Co-Parsing."""
+at most so many photos of each root to train on, and to judge on (0 = all); how often a photo of
+Clothing Co-Parsing counts in an epoch (its person fills several windows, and the set is small);
+where the prepared examples are kept (default: in the run's folder); the licence that the weights
+shall name for data that is not Clothing Co-Parsing."""
 
 NETWORK: Mapping[str, Any] = {"widths": (32, 48, 96, 160, 256), "pose": True, "start": ""}
 """Channels at 1/2 to 1/32 of the size; whether the network sees the pose; weights (a name or a

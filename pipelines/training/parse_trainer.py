@@ -12,9 +12,9 @@ from torch import Tensor
 
 from pipelines import checkpoints
 from pipelines.checkpoint_manifest import TrainingData
-from pipelines.errors import InputError
+from pipelines.errors import ConfigError, InputError
 from pipelines.evaluation.groups import CCP6, VITON7
-from pipelines.segmentation.parser_network import ParserConfig, read_parser
+from pipelines.segmentation.parser_network import ParserConfig, build_parser, read_parser
 from pipelines.training.loop import run
 from pipelines.training.parse_augment import Augmentation
 from pipelines.training.parse_data import ParseExample, ParseRoot, find_root, load_examples
@@ -24,13 +24,16 @@ from pipelines.training.settings import LoopSettings
 
 CCP_LICENCE = "Apache-2.0"
 
-CCP_REPEATS = 3
-"""A street photo counts so often in an epoch beside other sets: its person fills several windows,
-and the set is small."""
+NARROWEST = 16
+"""Channels below which torch 2.15 writes beyond its memory in the backward pass on a CPU
+(channels_last, float32)."""
 
 
 def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
-    """Train the parser ``ours`` on the request's roots. Raises ``InputError`` for unusable ones."""
+    """Train the parser ``ours`` on the request's roots.
+
+    Raises ``InputError`` for unusable ones, ``ConfigError`` for a network that cannot be built.
+    """
     values = request.settings
     roots = [find_root(path, values["layout"]) for path in request.roots]
     cache = Path(values["cache"]) if values["cache"] else request.out / "data"
@@ -38,7 +41,7 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
     def tell(note: str) -> None:
         report(Progress(0, None, 0, 0.0, 0.0, note=note))
 
-    config = ParserConfig(tuple(values["widths"]), pose=values["pose"])
+    config = _network(values)
     start, earlier = None, Sources((), "open")
     if values["start"]:
         start, config, earlier = _start(values["start"])
@@ -83,12 +86,26 @@ def _add(
         return load_examples(root, split, cache=cache, own_pose=own, limit=limit, tell=tell)
 
     learnt, judged = examples("train", values["limit"]), examples("val", values["validation"])
-    repeats = CCP_REPEATS if root.is_ccp else 1
+    repeats = values["ccp_repeats"] if root.is_ccp else 1
     data.examples.extend((example, repeats) for example in learnt)
     data.described.append(_described(root, len(learnt), values["licence"]))
     if judged:
         groups = CCP6 if root.is_ccp else VITON7
-        data.validation.append(ValidationSet(root.layout.name, judged, groups))
+        alike = sum(known.name.startswith(root.layout.name) for known in data.validation)
+        name = f"{root.layout.name}-{alike + 1}" if alike else root.layout.name
+        data.validation.append(ValidationSet(name, judged, groups))
+
+
+def _network(values: Any) -> ParserConfig:
+    """The network that is asked for. Raises ``ConfigError`` if it cannot be built."""
+    config = ParserConfig(tuple(values["widths"]), pose=values["pose"])
+    try:
+        if min(config.widths) < NARROWEST:
+            raise ValueError(f"at least {NARROWEST} channels wanted")
+        build_parser(config)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"widths = {list(config.widths)}: {error}", code="bad_setting") from None
+    return config
 
 
 def _start(wanted: str) -> tuple[dict[str, Tensor], ParserConfig, Sources]:

@@ -242,6 +242,9 @@ def _protocol_of_figures(request: EvaluateParseRequest, found: ParseEvaluation) 
         "the labels that occur",
         "boundary F": f"tolerance {request.tolerance_px:g} px; mean over the photos that have the "
         "label, then over the labels; outlines beside what is left out are not judged",
+        "left and right": "exchanged where the two sides fit the other map better after changing "
+        "places, or lie nearer to the opposite limbs of the pose; not judged by a pose that lacks "
+        "a joint of the arms, hip or knee of the legs, knee or ankle of the feet",
         "time": "of the parser alone, without pose, reading and writing; median over the photos",
     }
 

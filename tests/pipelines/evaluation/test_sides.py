@@ -85,9 +85,16 @@ def test_what_cannot_be_judged(body):
     # the right arm of one and the left of the other, at different places: nothing overlaps
     right, left = figure(without=["LEFT arms"]), figure(without=["RIGHT arms"])
     assert exchanged_maps(right, left, part) is None
+
+
+def test_joints_that_are_needed(body):
+    """A hand may be anywhere about an elbow; a thigh is along hip and knee."""
     unseen = body.score.copy()
-    unseen[[Body25.LEFT_ELBOW, Body25.LEFT_WRIST]] = 0
-    assert exchanged_pose(figure(), Keypoints(body.xy, unseen), part) is None
+    unseen[[Body25.LEFT_WRIST, Body25.LEFT_ANKLE]] = 0
+    pose = Keypoints(np.where(unseen[:, None] > 0, body.xy, 0), unseen)
+    assert exchanged_pose(figure(), pose, PARTS["arms"]) is None
+    assert exchanged_pose(figure(), pose, PARTS["shoes"]) is None
+    assert exchanged_pose(figure(), pose, PARTS["legs"]) is False
 
 
 def test_specks_are_not_judged(body):

@@ -54,6 +54,8 @@ def test_wrong_numbers_of_levels_are_refused():
         ResNetUNet(out_channels=4, blocks=(2, 2, 2))
     with pytest.raises(ValueError, match="two blocks in the first stage"):
         tiny(guide_channels=3, blocks=(1, 2, 2, 2))
+    with pytest.raises(ValueError, match="first width must be even, got 5"):
+        ResNetUNet(out_channels=4, widths=(5, 4, 4, 4, 4))
 
 
 def test_default_parser_is_compact():

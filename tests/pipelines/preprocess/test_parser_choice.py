@@ -83,6 +83,7 @@ def test_what_would_work_is_told(parsers):
     with pytest.raises(WeightsMissing) as refused:
         choose_parser("strict")
     assert "--parser toy" in refused.value.hint
+    assert "vtonctl train parser.strict" in refused.value.hint
 
 
 def test_weights_by_name_or_file(parsers):
