@@ -249,7 +249,7 @@ class MaskRCNNTask(Task):
             # only published open data, and no weights of others, make open weights
             tier="open" if self._is_open() else "research",
             label_set=FASHION15.__name__,
-            run={name: value for name, value in meta.items() if name != "figures"},
+            run={"step": meta["step"], **meta["config"]},
         )
         return (write_weights(folder / WEIGHTS_FILE, modules["network"], metadata),)
 

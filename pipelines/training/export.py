@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -33,7 +33,7 @@ class WeightsMetadata:
     label_set: str = ""
     """Class of ``pipelines.labels``; empty if outputs are no labels."""
     run: Mapping[str, Any] = field(default_factory=dict)
-    """How it was trained (settings, seed, step, ...), JSON values; paths are left out."""
+    """How it was trained (settings, seed, step, ...), JSON values; absolute paths are left out."""
 
     def __post_init__(self) -> None:
         """Refuse a tier that there is not."""
@@ -42,7 +42,6 @@ class WeightsMetadata:
 
     def strings(self) -> dict[str, str]:
         """As safetensors stores it: strings by name."""
-        run = {name: value for name, value in self.run.items() if name != "roots"}
         return {
             "family": self.family,
             "config": json.dumps(dict(self.config), sort_keys=True),
@@ -51,8 +50,23 @@ class WeightsMetadata:
             "tier": self.tier,
             "label_set": self.label_set,
             "code_version": code_version(),
-            "run": json.dumps(run, sort_keys=True),
+            "run": json.dumps(_portable(self.run), sort_keys=True),
         }
+
+
+def _portable(value: Any) -> Any:
+    """The same without what only says where something lies on this machine."""
+    if isinstance(value, Mapping):
+        return {name: _portable(one) for name, one in value.items() if not _is_place(one)}
+    if isinstance(value, list | tuple):
+        return [_portable(one) for one in value if not _is_place(one)]
+    return value
+
+
+def _is_place(value: Any) -> bool:
+    if isinstance(value, list | tuple) and value:
+        return all(map(_is_place, value))
+    return isinstance(value, PurePath) or (isinstance(value, str) and Path(value).is_absolute())
 
 
 def write_weights(

@@ -35,8 +35,6 @@ from pipelines.types import Size
 WINDOW = Size(256, 192)
 """What the network sees of an example in one step."""
 
-_PLACES = ("roots", "cache", "start")
-
 
 @dataclass(frozen=True)
 class ParseSettings:
@@ -250,7 +248,7 @@ class ParseTask(Task):
             data=self.sources.data,
             tier=self.sources.tier,
             label_set=LIP20.__name__,
-            run={"step": meta["step"], **_without_paths(meta["config"])},
+            run={"step": meta["step"], **meta["config"]},
         )
         return (write_weights(folder / "parser.safetensors", modules["parser"], metadata),)
 
@@ -267,12 +265,6 @@ class ParseTask(Task):
     def describe(self) -> dict[str, Any]:
         """Network, settings and data."""
         return {"network": self.config.to_json(), "data": [row.name for row in self.sources.data]}
-
-
-def _without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How the run was made, but for the places of files on this machine."""
-    settings = {n: v for n, v in config["settings"].items() if n not in _PLACES}
-    return {**{n: v for n, v in config.items() if n not in _PLACES}, "settings": settings}
 
 
 def merged_counts(counts: Counts, groups: Mapping[str, tuple[int, ...]]) -> Counts:

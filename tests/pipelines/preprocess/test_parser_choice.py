@@ -11,7 +11,7 @@ from pipelines.preprocess.parsing import ParserInfo, ParseStage
 
 
 @pytest.fixture
-def parsers(monkeypatch, shelf):
+def parsers(shelf):
     """Two learned parsers, one of them with a package of stricter terms, and one without."""
     known = {
         "toy": ParserInfo("toy:load", family="parser.toy"),
@@ -20,11 +20,13 @@ def parsers(monkeypatch, shelf):
             "strict:load", family="parser.strict", extra="yolo", package="json", terms="AGPL-3.0"
         ),
     }
-    for name in parsing.PARSERS.keys() - known:
-        monkeypatch.delitem(parsing.PARSERS, name)
-    for name, info in known.items():
-        monkeypatch.setitem(parsing.PARSERS, name, info)
-    return shelf
+    before = dict(parsing.PARSERS)
+    parsing.PARSERS.clear()
+    parsing.PARSERS.update(known)
+    yield shelf
+    # their order is a preference: entries that are put back one by one would be out of it
+    parsing.PARSERS.clear()
+    parsing.PARSERS.update(before)
 
 
 def chosen(*args, **kwargs):
@@ -50,13 +52,11 @@ def test_auto_takes_the_best_figure_of_all_parsers(parsers):
     assert chosen() == ("toy", "toy-2"), "of equally good ones the first parser"
 
 
-def test_a_parser_whose_package_is_missing_is_left_out(parsers, monkeypatch):
+def test_a_parser_whose_package_is_missing_is_left_out(parsers):
     parsers.add("toy-1", value=0.5)
     parsers.add("strict-1", family="parser.strict", value=0.6)
-    info = parsing.PARSERS["strict"]
-    monkeypatch.setitem(
-        parsing.PARSERS, "strict", ParserInfo(**{**vars(info), "package": "no_such_package"})
-    )
+    info = vars(parsing.PARSERS["strict"])
+    parsing.PARSERS["strict"] = ParserInfo(**{**info, "package": "no_such_package"})
     assert chosen() == ("toy", "toy-1")
     assert usable_parsers() == {"parser.toy": "toy"}
     with pytest.raises(ExtraMissing, match=r"needs no_such_package.*vtonctl\[yolo\]"):

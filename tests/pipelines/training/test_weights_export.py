@@ -19,7 +19,11 @@ METADATA = WeightsMetadata(
     data=(TrainingData("noise", "CC0-1.0", 70),),
     tier="open",
     label_set="LIP20",
-    run={"seed": 3, "roots": ["/home/somebody/photos"]},
+    run={
+        "seed": 3,
+        "roots": ["/home/somebody/photos"],
+        "settings": {"cache": "/tmp/kept", "layout": "auto", "widths": [6, 2]},
+    },
 )
 
 
@@ -56,7 +60,10 @@ def test_what_it_says_of_itself(tmp_path, net):
     assert json.loads(found["data"]) == [{"name": "noise", "licence": "CC0-1.0", "images": 70}]
     assert found["code_version"][0].isdigit()
     # where the data lay on somebody's disk is nobody's business
-    assert json.loads(found["run"]) == {"seed": 3}
+    assert json.loads(found["run"]) == {
+        "seed": 3,
+        "settings": {"layout": "auto", "widths": [6, 2]},
+    }
 
 
 def test_the_same_weights_are_the_same_bytes(tmp_path, net):

@@ -37,12 +37,17 @@ def toy(fakes, shelf, monkeypatch):
 
     from pipelines.preprocess import parsing
 
-    for name in parsing.PARSERS.keys() - {"toy", "geometric"}:
-        monkeypatch.delitem(parsing.PARSERS, name)
+    before = {name: info for name, info in parsing.PARSERS.items() if name != "toy"}
+    known = {"toy": toy_parser.INFO, "geometric": before["geometric"]}
+    parsing.PARSERS.clear()
+    parsing.PARSERS.update(known)
     monkeypatch.setitem(
         registry.STAGES, "parse", (registry.STAGES["parse"][0], toy_parser.STAGE_TARGET)
     )
-    return shelf
+    yield shelf
+    # their order is a preference: entries that are put back one by one would be out of it
+    parsing.PARSERS.clear()
+    parsing.PARSERS.update(before)
 
 
 @pytest.fixture

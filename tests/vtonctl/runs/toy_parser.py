@@ -17,7 +17,8 @@ from pipelines.types import ParseMap
 FAMILY = "parser.toy"
 STAGE_TARGET = f"{__name__}:Stage"
 
-PARSERS["toy"] = ParserInfo(f"{__name__}:load_parser", family=FAMILY)
+INFO = ParserInfo(f"{__name__}:load_parser", family=FAMILY)
+PARSERS["toy"] = INFO
 
 
 class Stage(ParseStage):
