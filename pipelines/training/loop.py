@@ -54,6 +54,8 @@ class Loop:
         run_config.check_folder(self.checkpoints, request)
         self.device = devices.torch_device(request.device)
         self.precision = devices.resolve_precision(self.device, request.precision)
+        if self.device.type == "cpu":
+            devices.keep_freed_memory()
         self.team = join(self.device)
         if settings.batch_size % self.team.size:
             raise ConfigError(
