@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -41,6 +41,16 @@ class Augmentation:
     """Deviation of the joints, in torso lengths."""
     joint_loss: float = 0.04
     """Probability of losing a joint."""
+
+    def scaled(self, factor: float) -> Augmentation:
+        """The same with changes ``factor`` times as far; probabilities of a mirror image stay."""
+        numbers = {
+            field.name: factor * getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in ("scale", "flip")
+        }
+        low, high = self.scale
+        return replace(self, scale=(low**factor, high**factor), **numbers)
 
 
 NONE = Augmentation((1, 1), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)

@@ -45,9 +45,13 @@ LEARNING: Mapping[str, Any] = {
     "warmup_steps": 100,
     "equalised": False,
     "equalised_epochs": 3,
+    "jaccard": 0.0,
+    "augment": 1.0,
 }
 """AdamW with a short rise and a half cosine. ``equalised`` gives all labels the same weight for
-the first ``equalised_epochs`` epochs."""
+the first ``equalised_epochs`` epochs; ``jaccard`` is the weight of the soft Jaccard loss beside
+cross entropy; ``augment`` multiplies how far photos are changed (0.3: for the last part of a long
+training, at the scale and light of real photos)."""
 
 PARSER_OURS = TrainerInfo(
     name="parser.ours",

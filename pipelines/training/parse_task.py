@@ -48,6 +48,8 @@ class ParseSettings:
     equalised_limit: float = 50.0
     """Largest weight of a label as a multiple of the smallest: a label of a few hundred pixels
     would otherwise outweigh all others."""
+    jaccard: float = 0.0
+    """Weight of the soft Jaccard loss."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,11 @@ class ParseTask(Task):
         weight = self.weights.to(logits.device) if equal else None
         # where weights are given, torch divides by their sum: the scale of the loss stays
         loss = F.cross_entropy(logits.float(), batch["ids"], weight, ignore_index=OUTSIDE)
-        yield "parser", loss, {}
+        scalars = {}
+        if self.settings.jaccard:
+            scalars["loss/jaccard"] = soft_jaccard_loss(logits, batch["ids"])
+            loss = loss + self.settings.jaccard * scalars["loss/jaccard"]
+        yield "parser", loss, scalars
 
     def _logits(self, network: nn.Module, photos: Tensor, joints: Tensor) -> Tensor:
         photos = photos.contiguous(memory_format=torch.channels_last)
@@ -265,6 +271,26 @@ class ParseTask(Task):
     def describe(self) -> dict[str, Any]:
         """Network, settings and data."""
         return {"network": self.config.to_json(), "data": [row.name for row in self.sources.data]}
+
+
+def soft_jaccard_loss(logits: Tensor, ids: Tensor) -> Tensor:
+    """One minus the mean over the labels that occur of intersection / union, over the batch.
+
+    ``logits`` is ``[B, K, H, W]``, ``ids`` int64 ``[B, H, W]`` (255 = left out); probabilities
+    stand for predictions: I = sum p y, U = sum p + y - p y (Rahman and Wang 2016).
+    """
+    beliefs = logits.float().softmax(1)
+    known = ids != OUTSIDE
+    labels = torch.where(known, ids, 0)
+    of_truth = beliefs.gather(1, labels[:, None])[:, 0] * known
+    count = logits.shape[1]
+    truth = torch.zeros(count, device=ids.device)
+    truth.scatter_add_(0, labels.flatten(), known.flatten().float())
+    both = torch.zeros(count, device=ids.device)
+    both = both.scatter_add(0, labels.flatten(), of_truth.flatten())
+    predicted = torch.einsum("bkhw,bhw->k", beliefs, known.float())
+    occurs = truth > 0
+    return 1 - (both[occurs] / (predicted + truth - both)[occurs]).mean()
 
 
 def merged_counts(counts: Counts, groups: Mapping[str, tuple[int, ...]]) -> Counts:

@@ -61,10 +61,11 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
             weight_decay=values["weight_decay"],
             warmup_steps=values["warmup_steps"],
             equalised_epochs=values["equalised_epochs"] if values["equalised"] else 0,
+            jaccard=values["jaccard"],
         ),
         data.examples,
         data.validation,
-        augmentation=Augmentation(),
+        augmentation=Augmentation().scaled(values["augment"]),
         sources=_together(earlier, data.described, is_open=all(r.is_ccp for r in roots)),
         start=start,
     )
