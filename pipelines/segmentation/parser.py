@@ -91,10 +91,11 @@ def without_islands(beliefs: NDArray[np.float32], area: int) -> NDArray[np.float
     """Take the belief from small pieces of a label that lie apart from its largest.
 
     ``beliefs`` is ``float32 [K, h, w]``; pieces of less than ``area`` pixels go to their second
-    best label. Small holes in the person close in the same way: they are pieces of background.
+    best label, and what is left is brought to a sum of 1. Small holes in the person close in the
+    same way: they are pieces of background.
     """
     ids = beliefs.argmax(0).astype(np.uint8)
-    made = beliefs
+    taken = np.zeros(ids.shape, bool)
     for label in np.unique(ids):
         count, pieces, stats, _ = cv2.connectedComponentsWithStats(
             (ids == label).astype(np.uint8), connectivity=8
@@ -103,9 +104,13 @@ def without_islands(beliefs: NDArray[np.float32], area: int) -> NDArray[np.float
         if count <= 2:
             continue
         small = 1 + np.flatnonzero((sizes < area) & (sizes < sizes.max()))
-        if small.size:
-            made = made if made is not beliefs else beliefs.copy()
-            made[label][np.isin(pieces, small)] = 0
+        taken |= np.isin(pieces, small)
+    if not taken.any():
+        return beliefs
+    made = beliefs.copy()
+    here = made[:, taken]
+    here[ids[taken], np.arange(here.shape[1])] = 0
+    made[:, taken] = here / np.maximum(here.sum(0), 1e-6)
     return made
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.preprocess.guided_filter import guided_filter
+from pipelines.preprocess.guided_filter import Box, GuidedFilter, enlarge_part
 from pipelines.types import Image
 
 GUIDED_FROM = 1.25
@@ -24,32 +26,52 @@ def label_photo(photo: Image, beliefs: NDArray[np.float32]) -> NDArray[np.uint8]
     """The most probable label of each pixel, ``uint8 [H, W]`` of the photo's size.
 
     ``photo`` is ``uint8 [H, W, 3]``, ``beliefs`` ``float32 [K, h, w]`` shows the same at the
-    network's size. Where the photo is larger, each label's probability is enlarged with the photo
-    as the guide, so that outlines run along its edges.
+    network's size, the first label being the background. Where the photo is larger, each label's
+    probability is enlarged with the photo as the guide, so that outlines run along its edges.
     """
     height, width = photo.shape[:2]
     rows, columns = beliefs.shape[1:]
     if (rows, columns) == (height, width):
         same: NDArray[np.uint8] = beliefs.argmax(0).astype(np.uint8)
         return same
-    enlarged = height / rows
-    present = [k for k in range(len(beliefs)) if float(beliefs[k].max()) > _PRESENT]
+    parts = _guided if height / rows >= GUIDED_FROM else _smooth
+    best = np.zeros((height, width), np.float32)
+    rest = np.ones((height, width), np.float32)
+    ids = np.zeros((height, width), np.uint8)
+    for label, belief, (left, top, right, bottom) in parts(photo, beliefs):
+        place = np.s_[top:bottom, left:right]
+        ids[place][belief > best[place]] = label
+        np.maximum(best[place], belief, out=best[place])
+        rest[place] -= belief
+    # both ways of enlarging are linear: what the others leave is the background's
+    ids[rest > best] = 0
+    return ids
+
+
+def _present(beliefs: NDArray[np.float32]) -> list[int]:
+    return [k for k in range(1, len(beliefs)) if float(beliefs[k].max()) > _PRESENT]
+
+
+def _smooth(
+    photo: Image, beliefs: NDArray[np.float32]
+) -> Iterator[tuple[int, NDArray[np.float32], Box]]:
+    height, width = photo.shape[:2]
+    for label in _present(beliefs):
+        belief = cv2.resize(beliefs[label], (width, height), interpolation=cv2.INTER_LINEAR)
+        yield label, np.asarray(belief, np.float32), (0, 0, width, height)
+
+
+def _guided(
+    photo: Image, beliefs: NDArray[np.float32]
+) -> Iterator[tuple[int, NDArray[np.float32], Box]]:
+    (height, width), (rows, columns) = photo.shape[:2], beliefs.shape[1:]
     guide = photo
-    if enlarged > WORKING:
+    if height / rows > WORKING:
         shape = (round(columns * WORKING), round(rows * WORKING))
         guide = np.asarray(cv2.resize(photo, shape, interpolation=cv2.INTER_AREA), np.uint8)
-    best = np.full((height, width), -1, np.float32)
-    ids = np.zeros((height, width), np.uint8)
-    for label in present or [0]:
-        belief = beliefs[label]
-        if enlarged >= GUIDED_FROM:
-            shrink = max(1, round(guide.shape[0] / rows))
-            belief = guided_filter(
-                guide, belief, radius=_RADIUS * shrink, epsilon=_EPSILON, shrink=shrink
-            )
-        if belief.shape != ids.shape:
-            belief = cv2.resize(belief, (width, height), interpolation=cv2.INTER_LINEAR)
-        better = belief > best
-        ids[better] = label
-        np.maximum(best, belief, out=best)
-    return ids
+    shrink = max(1, round(guide.shape[0] / rows))
+    edges = GuidedFilter(guide, radius=_RADIUS * shrink, epsilon=_EPSILON, shrink=shrink)
+    ratio = (width / guide.shape[1], height / guide.shape[0])
+    for label in _present(beliefs):
+        belief, box = edges.where_it_is(beliefs[label])
+        yield label, *enlarge_part(belief, box, ratio, (width, height))
