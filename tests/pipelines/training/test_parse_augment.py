@@ -191,3 +191,14 @@ def test_one_of_the_poses_is_taken():
     scores = points[:, Body25.NECK, 2]
     assert 10 < int((scores > 0.5).sum()) < 30
     assert scores.unique().numel() == 2
+
+
+def test_augmentation_at_part_of_its_strength():
+    full = Augmentation()
+    assert full.scaled(1.0) == full
+    half = full.scaled(0.5)
+    assert half.rotation_deg == full.rotation_deg / 2 and half.joint_loss == full.joint_loss / 2
+    assert half.flip == full.flip
+    # enlargements are factors: half as far is their root
+    assert half.scale == pytest.approx([np.sqrt(v) for v in full.scale])
+    assert replace(full.scaled(0.0), flip=0.0) == NONE

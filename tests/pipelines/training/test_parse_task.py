@@ -23,6 +23,7 @@ from pipelines.training.parse_task import (
     ValidationSet,
     equalised_weights,
     merged_counts,
+    soft_jaccard_loss,
 )
 from pipelines.training.request import TrainRequest
 from pipelines.training.settings import LoopSettings
@@ -109,6 +110,50 @@ def test_loss_is_the_mean_over_pixels_that_have_a_label():
     assert loss_of(task, network, batch, epoch=2) == pytest.approx(each.mean(), rel=1e-4)
     other = batch | {"ids": torch.where(batch["ids"] == 255, 5, batch["ids"])}
     assert loss_of(task, network, other) != pytest.approx(each.mean(), rel=1e-4)
+
+
+def test_soft_jaccard_of_known_beliefs():
+    ids = torch.tensor([[[0, 0, 1, 255], [0, 1, 1, 255]]])
+    sure = torch.nn.functional.one_hot(torch.where(ids < 3, ids, 2), 3).permute(0, 3, 1, 2)
+    assert float(soft_jaccard_loss(100.0 * sure, ids)) == pytest.approx(0, abs=1e-6)
+    # no belief in anything: a third for each label, and label 2 does not occur
+    even = torch.zeros(1, 3, 2, 4, requires_grad=True)
+    loss = soft_jaccard_loss(even, ids)
+    assert float(loss.detach()) == pytest.approx(1 - (3 / 3) / (6 / 3 + 3 - 3 / 3))
+    loss.backward()
+    assert even.grad[..., 3].abs().max() == 0, "pixels left out teach nothing"
+    assert even.grad[0, 1, 0, 2] < 0 < even.grad[0, 2, 0, 2]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_soft_jaccard_of_random_beliefs(seed):
+    random = torch.Generator().manual_seed(seed)
+    logits = torch.randn(2, 4, 9, 7, generator=random)
+    ids = torch.randint(0, 4, (2, 9, 7), generator=random)
+    ids[1, :3] = 255
+    believed, known = logits.double().softmax(1).numpy(), (ids != 255).numpy()
+    shares = []
+    for label in range(4):
+        p, y = believed[:, label][known], ids.numpy()[known] == label
+        shares.append((p * y).sum() / (p + y - p * y).sum())
+    assert float(soft_jaccard_loss(logits, ids)) == pytest.approx(1 - np.mean(shares), rel=1e-5)
+
+
+def test_soft_jaccard_loss_joins_the_cross_entropy():
+    ids = np.zeros((64, 32), np.uint8)
+    ids[:20] = 5
+    batch = {
+        "images": torch.rand(1, 3, 64, 32),
+        "ids": torch.from_numpy(ids).long()[None],
+        "joints": torch.zeros(1, 25, 3),
+    }
+    plain, both = task_of([example(ids)]), task_of([example(ids)], jaccard=0.5)
+    network = plain.modules()["parser"].eval()
+    ((_, loss, scalars),) = both.losses({"parser": network}, batch, step(0))
+    alone = loss_of(plain, network, batch)
+    assert float(loss.detach()) == pytest.approx(
+        alone + 0.5 * float(scalars["loss/jaccard"].detach())
+    )
 
 
 def place_maps() -> torch.Tensor:
