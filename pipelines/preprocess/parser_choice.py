@@ -75,10 +75,17 @@ def _best(commercial: bool) -> ParserChoice:
     usable = usable_parsers(commercial=commercial)
     entries = checkpoints.manifest()
     ranked = checkpoints.allowed(entries.values(), usable, commercial=commercial)
-    if ranked:
+    floor = find_parser(WITHOUT_WEIGHTS).figure
+    if ranked and ranked[0].figures[0].value >= floor:
         return ParserChoice(usable[ranked[0].family], checkpoints.verified(ranked[0]))
     tier = " that allow commercial use" if commercial else ""
     reason = f"no weights of a parser{tier} are installed: --parser {WITHOUT_WEIGHTS} is used"
+    if ranked:
+        figure = ranked[0].figures[0]
+        reason = (
+            f"the best weights of a parser{tier} are worse than none ({figure.metric} "
+            f"{figure.value:g} against {floor:g}): --parser {WITHOUT_WEIGHTS} is used"
+        )
     return ParserChoice(WITHOUT_WEIGHTS, reason=reason)
 
 

@@ -37,6 +37,8 @@ class ParserInfo:
     terms: str = ""
     """Licence of that package where it is stricter than ours."""
     summary: str = ""
+    figure: float = 0.0
+    """What a parser without weights scores by the protocol that the weights' first figures have."""
 
 
 PARSERS: dict[str, ParserInfo] = {
@@ -48,6 +50,7 @@ PARSERS: dict[str, ParserInfo] = {
     "geometric": ParserInfo(
         "pipelines.preprocess.geometric_parser:load_parser",
         summary="pose and colours of the photo itself, no weights",
+        figure=0.76,
     ),
     "yolo": ParserInfo(
         "pipelines.segmentation.yolo_parser:load_parser",

@@ -43,6 +43,18 @@ def test_without_weights_auto_needs_none_and_says_so(parsers):
     assert "that allow commercial use" in choose_parser(commercial=True).reason
 
 
+def test_weights_that_are_worse_than_none_are_not_taken(parsers):
+    parsing.PARSERS["geometric"] = ParserInfo("geometric:load", figure=0.7)
+    parsers.add("toy-1", value=0.69)
+    choice = choose_parser(commercial=True)
+    assert (choice.name, choice.weights) == ("geometric", None)
+    assert "commercial use are worse than none (" in choice.reason
+    assert "0.69 against 0.7): --parser geometric is used" in choice.reason
+    assert chosen("toy") == ("toy", "toy-1"), "who asks for it gets it"
+    parsers.add("toy-2", value=0.7)
+    assert chosen() == ("toy", "toy-2")
+
+
 def test_auto_takes_the_best_figure_of_all_parsers(parsers):
     parsers.add("toy-1", value=0.5)
     parsers.add("strict-1", family="parser.strict", value=0.6)
