@@ -35,6 +35,8 @@ class Augmentation:
     """Probability of losing all colour."""
     blur: float = 0.25
     """Probability of losing half the resolution."""
+    studio: float = 0.0
+    """Probability that the background becomes a plain light wall."""
     noise: float = 0.03
     """Largest deviation of noise, of a photo in 0..1."""
     joint_noise: float = 0.03
@@ -43,17 +45,17 @@ class Augmentation:
     """Probability of losing a joint."""
 
     def scaled(self, factor: float) -> Augmentation:
-        """The same with changes ``factor`` times as far; probabilities of a mirror image stay."""
+        """The same with changes ``factor`` times as far; mirror images and walls stay as likely."""
         numbers = {
             field.name: factor * getattr(self, field.name)
             for field in fields(self)
-            if field.name not in ("scale", "flip")
+            if field.name not in ("scale", "flip", "studio")
         }
         low, high = self.scale
         return replace(self, scale=(low**factor, high**factor), **numbers)
 
 
-NONE = Augmentation((1, 1), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+NONE = Augmentation((1, 1), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class _Dice:
@@ -101,6 +103,8 @@ def augmented(
     found = torch.where(found < 0, IGNORED, found)
     moved = _moved(pose, matrix, shift, size)
     photo, found, moved = _flipped(photo, found, moved, dice.yes(options.flip))
+    if options.studio:
+        photo = _before_a_wall(photo, found, dice.yes(options.studio), dice)
     return _recoloured(photo, options, dice), found, _shaken(moved, options, dice)
 
 
@@ -160,6 +164,18 @@ def _shaken(joints: Tensor, options: Augmentation, dice: _Dice) -> Tensor:
     xy = joints[..., :2] + options.joint_noise * torso * dice.normal(*joints[..., :2].shape)
     seen = (joints[..., 2] > 0) & ~dice.yes(options.joint_loss, joints.shape[1])
     return torch.cat([torch.where(seen[..., None], xy, 0), (joints[..., 2] * seen)[..., None]], -1)
+
+
+def _before_a_wall(photo: Tensor, ids: Tensor, which: Tensor, dice: _Dice) -> Tensor:
+    """Photos whose background, where labels know it, is a light wall, lit from one side."""
+    wall = F.avg_pool2d((ids == 0).float()[:, None], 3, 1, 1, count_include_pad=False)
+    height, width = ids.shape[1:]
+    grey = dice.between(0.72, 1.0, 1, 1, 1) * dice.between(0.97, 1.0, 3, 1, 1)
+    across, down = (dice.between(-0.06, 0.06, 1, 1, 1) for _ in range(2))
+    x = torch.linspace(-1, 1, width, device=photo.device)
+    y = torch.linspace(-1, 1, height, device=photo.device)[:, None]
+    colour = (grey + across * x + down * y).clamp(0, 1)
+    return torch.where(which[:, None, None, None], photo + (colour - photo) * wall, photo)
 
 
 def _recoloured(photo: Tensor, options: Augmentation, dice: _Dice) -> Tensor:

@@ -47,11 +47,13 @@ LEARNING: Mapping[str, Any] = {
     "equalised_epochs": 3,
     "jaccard": 0.0,
     "augment": 1.0,
+    "studio": 0.0,
 }
 """AdamW with a short rise and a half cosine. ``equalised`` gives all labels the same weight for
 the first ``equalised_epochs`` epochs; ``jaccard`` is the weight of the soft Jaccard loss beside
 cross entropy; ``augment`` multiplies how far photos are changed (0.3: for the last part of a long
-training, at the scale and light of real photos)."""
+training, at the scale and light of real photos); ``studio`` is the share of photos that are put
+before a plain light wall, for street photos to teach what studio photos look like."""
 
 PARSER_OURS = TrainerInfo(
     name="parser.ours",

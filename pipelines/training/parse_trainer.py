@@ -65,7 +65,7 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
         ),
         data.examples,
         data.validation,
-        augmentation=Augmentation().scaled(values["augment"]),
+        augmentation=Augmentation(studio=values["studio"]).scaled(values["augment"]),
         sources=_together(earlier, data.described, is_open=all(r.is_ccp for r in roots)),
         start=start,
     )

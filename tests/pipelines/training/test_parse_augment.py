@@ -202,3 +202,26 @@ def test_augmentation_at_part_of_its_strength():
     # enlargements are factors: half as far is their root
     assert half.scale == pytest.approx([np.sqrt(v) for v in full.scale])
     assert replace(full.scaled(0.0), flip=0.0) == NONE
+
+
+def test_a_wall_takes_the_place_of_the_background_only():
+    images = torch.randint(0, 120, (6, 40, 30, 3), dtype=torch.uint8)
+    ids = torch.zeros(6, 40, 30, dtype=torch.uint8)
+    ids[:, 10:30, 8:22], ids[:, :, 26:] = 5, 255
+    joints = torch.zeros(6, 2, 25, 3)
+    options = replace(NONE, studio=1.0)
+    random = torch.Generator().manual_seed(0)
+    photo, found, _ = augmented(images, ids, joints, Size(40, 30), options, random)
+    before = images.permute(0, 3, 1, 2).float() / 255
+    kept = (found != 0)[:, None].expand_as(photo)
+    inner = torch.zeros_like(kept)
+    inner[:, :, 11:29, 9:21] = inner[:, :, :, 27:] = True
+    torch.testing.assert_close(photo[kept & inner], before[kept & inner], atol=1e-5, rtol=0)
+    wall = photo[:, :, :8, :24]
+    assert wall.min() > 0.55 and wall.std((2, 3)).max() < 0.06
+    # walls differ from photo to photo
+    assert wall.mean((1, 2, 3)).std() > 0.02
+    half = replace(options, studio=0.5)
+    photo, _, _ = augmented(images, ids, joints, Size(40, 30), half, random)
+    changed = (photo[:, :, :8, :8] - before[:, :, :8, :8]).abs().amax((1, 2, 3)) > 0.1
+    assert 0 < changed.sum() < 6
