@@ -85,7 +85,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "geometric": (
         StageInfo(
             name="tryon-geometric",
-            version=2,
+            version=3,
             subject=Subject.PAIR,
             inputs=(
                 Artifact.IMAGE,

@@ -60,14 +60,14 @@ def collar_called_neck(image: Image, skin: Mask, neck: Mask, top: Mask, unit: fl
     return parts(np.isin(label, touching) & found, round(unit * unit / 400))
 
 
-def garment_colours(image: Image, mask: Mask) -> NDArray[np.float32]:
-    """Up to four colours under ``mask`` that stand for the rest, OpenCV Lab ``float32 [N, 3]``."""
+def garment_colours(image: Image, mask: Mask, count: int = 4) -> NDArray[np.float32]:
+    """Up to ``count`` colours under ``mask`` that stand for the rest, Lab ``float32 [N, 3]``."""
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[mask].astype(np.float32)
     values = lab[:: max(1, len(lab) // 2000)]
     stop = (cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
     cv2.setRNGSeed(1)
     _, _, centres = cv2.kmeans(
-        values, min(4, len(values)), np.empty(0, np.int32), stop, 1, cv2.KMEANS_PP_CENTERS
+        values, min(count, len(values)), np.empty(0, np.int32), stop, 1, cv2.KMEANS_PP_CENTERS
     )
     return np.asarray(centres, np.float32)
 
@@ -140,24 +140,34 @@ def rim(region: Mask, free: Mask, width: float) -> Mask:
     return opened(region | (grown(region, width) & free), 1) & ~region
 
 
-def garment_called(image: Image, old: Mask, other: Mask, unit: float) -> Mask:
+def garment_called(
+    image: Image, old: Mask, other: Mask, unit: float, sample: Mask | None = None
+) -> Mask:
     """Pixels of ``other`` beside the garment whose colour is the garment's rather than their own.
 
     Label maps are often a few pixels off where the garment meets trousers, hair or hands.
+    ``sample`` is where ``other`` is itself beyond doubt; without it, away from its outline.
     """
     nothing = np.zeros(old.shape, bool)
-    band = other & grown(old, unit / 8)
-    own = shrunk(other, unit / 14)
+    band = other & grown(old, unit / (8 if sample is None else 3))
+    own = shrunk(other, unit / 14) if sample is None else sample
     cloth = shrunk(old, unit / 14)
     if not band.any() or own.sum() < 30 or cloth.sum() < 30:
         return nothing
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[band].astype(np.float32)
     to_cloth, to_own = (
-        np.min([np.linalg.norm(lab - c, axis=-1) for c in garment_colours(image, mask)], axis=0)
+        np.min([np.linalg.norm(lab - c, axis=-1) for c in garment_colours(image, mask, 8)], axis=0)
         for mask in (cloth, own)
     )
     claimed = nothing.copy()
     claimed[band] = (to_cloth < 0.7 * to_own) & (to_cloth < _CLOTH_LAB)
+    if sample is not None:
+        # a print has colours that few centres miss, but which the sample never has
+        claimed[band] |= (to_cloth < to_own) & (to_own > _CLOTH_LAB)
+        side = 2 * max(1, round(unit / 18)) + 1
+        share = cv2.blur(claimed.astype(np.float32), (side, side))
+        of_other = np.maximum(cv2.blur(other.astype(np.float32), (side, side)), 1e-3)
+        claimed |= band & (share > _FLECKED_SHARE * of_other)
     # only what hangs together with the garment
     _, label = cv2.connectedComponents((claimed | (old & grown(claimed, 2))).astype(np.uint8))
     touching = np.unique(label[old])

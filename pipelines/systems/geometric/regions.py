@@ -104,11 +104,16 @@ def find_regions(person: PersonInputs) -> Regions:
     head = np.isin(ids, _HEAD)
     lower = (np.isin(ids, _LOWER) | (np.isin(ids, _TOPS) & ~top)) & ~old
     hair = head & (ids != LIP20.FACE)
-    for other in (lower, left, right, hair):
-        claimed = garment_called(image, old, other, unit)
+    sure = _above_chin(hair, ids == LIP20.FACE)
+    for other, sample in ((lower, None), (left, None), (right, None), (hair, sure)):
+        claimed = garment_called(image, old, other, unit, sample)
         old |= claimed
         for region in (lower, left, right, head):
             region &= ~claimed
+    # what a print has left of the hair over it
+    crumbs = head & ~parts(head, round(unit * unit / 16))
+    old |= crumbs & grown(old, unit / 18)
+    head &= ~old
     for region, called in (
         (head, collar_called_hair(head & (ids != LIP20.FACE), neck, old, unit)),
         *(
@@ -132,6 +137,15 @@ def find_regions(person: PersonInputs) -> Regions:
         image=image, body=body, unit_px=unit, scale=scale, old=old, head=head, neck=neck & ~head,
         left_arm=left, right_arm=right, lower=lower & ~old, background=background,
     )  # fmt: skip
+
+
+def _above_chin(hair: Mask, face: Mask) -> Mask | None:
+    """The hair under which no garment can lie; None if there is little of it."""
+    if not face.any():
+        return None
+    above = hair.copy()
+    above[int(np.flatnonzero(face.any(1))[-1]) :] = False
+    return above if above.sum() > 0.1 * hair.sum() else None
 
 
 def _forearms(body: Keypoints, unit: float, shape: tuple[int, ...]) -> list[Mask]:

@@ -6,6 +6,7 @@ from pipelines.systems.geometric.parse_repair import (
     collar_called_hair,
     collar_called_neck,
     cuff_called_lower,
+    garment_called,
 )
 
 UNIT = 100.0
@@ -81,3 +82,28 @@ def test_the_chins_shadow_is_no_collar():
     )
     image = painted((top, RED), (neck, SKIN), (face, SKIN), (shade, (52, 40, 32)))
     assert not collar_called_neck(image, face, neck, top, UNIT).any()
+
+
+def test_a_print_under_hair_goes_with_the_garment_and_the_hair_stays():
+    """Long dark hair before a navy top with an orange letter, half of which was called hair."""
+    unit = 90.0
+    image = np.full((200, 160, 3), 235, np.uint8)
+    old, hair = np.zeros((200, 160), bool), np.zeros((200, 160), bool)
+    old[70:190, 20:140] = True
+    image[old] = (25, 28, 50)
+    hair[10:120, 60:84] = True
+    old &= ~hair
+    image[hair] = (70, 45, 35)
+    letter = np.zeros_like(hair)
+    letter[90:112, 76:110] = True
+    image[letter] = (245, 95, 20)
+    noise = np.random.default_rng(0).normal(0, 4, image.shape)
+    image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    sure = hair.copy()
+    sure[60:] = False
+    claimed = garment_called(image, old, hair, unit, sure)
+    called = letter & hair
+    assert (claimed & called).sum() > 0.9 * called.sum()
+    assert (claimed & ~called).sum() < 0.1 * called.sum()
+    # hair that lies in front of the letter is there in neither sample without the certain part
+    assert (garment_called(image, old, hair, unit) & called).sum() < 0.5 * called.sum()
