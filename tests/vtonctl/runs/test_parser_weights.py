@@ -38,7 +38,7 @@ def toy(fakes, shelf, monkeypatch):
     from pipelines.preprocess import parsing
 
     before = {name: info for name, info in parsing.PARSERS.items() if name != "toy"}
-    known = {"toy": toy_parser.INFO, "geometric": before["geometric"]}
+    known = {"toy": toy_parser.INFO, "geometric": replace(before["geometric"], figure=0.0)}
     parsing.PARSERS.clear()
     parsing.PARSERS.update(known)
     monkeypatch.setitem(
