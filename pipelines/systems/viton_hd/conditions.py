@@ -36,9 +36,9 @@ POSE_WIDTH = 768
 class PersonConditions:
     """What depends on the person alone: ``float32 [1, C, h, w]``, one device.
 
-    At 256x192, whatever the working size is: ``parse_agnostic`` (13 groups, softened by the resize) and
-    ``pose_bilinear`` for the segmentation, ``pose_nearest`` and ``agnostic_nearest`` for the
-    matching. At the working size: ``pose`` and ``agnostic`` in -1..1.
+    At 256x192, whatever the working size is: ``parse_agnostic`` (13 groups, softened by the
+    resize) and ``pose_bilinear`` for the segmentation, ``pose_nearest`` and ``agnostic_nearest``
+    for the matching. At the working size: ``pose`` and ``agnostic`` in -1..1.
     """
 
     parse_agnostic: Tensor
@@ -58,9 +58,9 @@ class PersonConditions:
 class GarmentConditions:
     """What depends on the garment alone: ``float32 [1, C, h, w]``, one device.
 
-    At 256x192, whatever the working size is: ``masked`` is mask and garment times mask (4 channels, bilinear) for
-    the segmentation, ``image_nearest`` the whole garment picture for the matching. At the working
-    size: ``image`` in -1..1 and ``mask`` 0 or 1.
+    At 256x192, whatever the working size is: ``masked`` is mask and garment times mask (4
+    channels, bilinear) for the segmentation, ``image_nearest`` the whole garment picture for the
+    matching. At the working size: ``image`` in -1..1 and ``mask`` 0 or 1.
     """
 
     masked: Tensor
