@@ -14,6 +14,7 @@ from pipelines.layout import Artifact
 from pipelines.segmentation.maskrcnn_settings import PARSER_MASKRCNN
 from pipelines.segmentation.yolo_settings import PARSER_YOLO
 from pipelines.stage import Stage, StageInfo, Subject, TryOnSystem
+from pipelines.systems.viton_hd.config import FAMILIES as VITON_HD_FAMILIES
 from pipelines.training.parse_settings import PARSER_OURS
 from pipelines.training.request import ReportProgress, TrainerInfo, TrainRequest, TrainResult
 
@@ -81,23 +82,38 @@ STAGES: dict[str, tuple[StageInfo, str]] = {
 }
 """Stages in the order in which they run."""
 
+_DRESSING = (
+    Artifact.IMAGE,
+    Artifact.POSE,
+    Artifact.PARSE,
+    Artifact.CLOTH,
+    Artifact.CLOTH_MASK,
+)
+
 SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "geometric": (
         StageInfo(
             name="tryon-geometric",
             version=2,
             subject=Subject.PAIR,
-            inputs=(
-                Artifact.IMAGE,
-                Artifact.POSE,
-                Artifact.PARSE,
-                Artifact.CLOTH,
-                Artifact.CLOTH_MASK,
-            ),
+            inputs=_DRESSING,
             outputs=(),
             summary="landmark and contour warping, no weights (Apache-2.0)",
         ),
         "pipelines.systems.geometric.tryon:GeometricTryOn",
+    ),
+    "viton-hd": (
+        StageInfo(
+            name="tryon-viton-hd",
+            version=1,
+            subject=Subject.PAIR,
+            inputs=_DRESSING,
+            outputs=(),
+            params=("device", "precision"),
+            summary="predicted layout, learned warp and ALIAS generator (Choi et al. 2021)",
+            weights=VITON_HD_FAMILIES,
+        ),
+        "pipelines.systems.viton_hd.tryon:VitonHDTryOn",
     ),
 }
 """Try-on systems; ``auto`` takes the last one whose weights are at hand."""

@@ -43,6 +43,8 @@ class StageInfo:
     outputs: tuple[Artifact, ...]
     params: tuple[str, ...] = ()
     summary: str = ""
+    weights: tuple[str, ...] = ()
+    """Families of the weights that a try-on system needs, one file of each."""
 
 
 @dataclass(frozen=True, eq=False)

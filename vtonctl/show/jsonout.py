@@ -73,6 +73,24 @@ class RunParser(Part):
     precision: str
 
 
+class RunSystemWeights(Part):
+    """One file of weights of a try-on system."""
+
+    family: str
+    name: str
+    sha256: str
+    tier: str
+
+
+class RunSystem(Part):
+    """The try-on system that dressed people; all but the name is empty if it has no weights."""
+
+    name: str
+    weights: tuple[RunSystemWeights, ...]
+    device: str
+    precision: str
+
+
 class RunDocument(Document):
     """What ``preprocess``, ``tryon``, ``retry`` and ``demo`` did, or with ``--dry-run`` would."""
 
@@ -88,6 +106,7 @@ class RunDocument(Document):
     failures: tuple[Failure, ...]
     flagged: tuple[Flagged, ...]
     parser: RunParser | None
+    system: RunSystem | None
     report: str | None
 
 
@@ -298,6 +317,7 @@ def run_document(
             if o.flags
         ),
         parser=RunParser(**asdict(result.parser)) if result.parser else None,
+        system=RunSystem(**asdict(result.system)) if result.system else None,
         report=report,
     )
 

@@ -43,6 +43,10 @@ class _Conv:
         return made.contiguous(memory_format=torch.channels_last)
 
 
+def _channels(conv: _Conv, wanted: slice) -> Tensor:
+    return conv.weight[:, wanted].contiguous(memory_format=torch.channels_last)
+
+
 def _folded(conv: nn.Module) -> Tensor:
     """The weight that a spectrally normalised convolution uses in evaluation."""
     if not hasattr(conv, "weight_orig"):
@@ -79,19 +83,16 @@ class _Norm:
 
 def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and shift ``float32 [1, C]`` of instance normalisation."""
-    count, mean, spread = 0, torch.zeros(1), torch.zeros(1)
-    for start in range(0, len(pixels), _AT_A_TIME):
-        part = pixels[start : start + _AT_A_TIME].float()
-        variance, middle = torch.var_mean(part, 0, correction=0)
-        # two groups' variances into one: Chan, Golub and LeVeque 1979
-        total = count + len(part)
-        gap = middle - mean.to(middle)
-        share = len(part) / total
-        spread = spread.to(middle) + variance * len(part) + gap**2 * (count * share)
-        mean = mean.to(middle) + gap * share
-        count = total
-    scale = (spread / count + _EPSILON).rsqrt()[None]
-    return scale, -mean[None] * scale
+    # sums as products with ones: many times faster than reductions over the long axis
+    start = pixels[:_AT_A_TIME].float().mean(0)
+    sums = torch.zeros(2, pixels.shape[1], dtype=torch.float64, device=pixels.device)
+    for first in range(0, len(pixels), _AT_A_TIME):
+        part = pixels[first : first + _AT_A_TIME].float() - start
+        ones = part.new_ones(1, len(part))
+        sums += torch.cat((ones @ part, ones @ part.square_()))
+    mean, square = sums / len(pixels)
+    scale = (square - mean**2 + _EPSILON).rsqrt().float()[None]
+    return scale, -(mean.float() + start) * scale
 
 
 def _two_statistics(pixels: Tensor, misalign: Tensor) -> tuple[Tensor, Tensor]:
@@ -150,9 +151,13 @@ class FastALIAS:
             assert isinstance(block, ALIASResBlock)  # noqa: S101 - what the names mean
             self._blocks.append(_Block(block, dtype))
             self._masked.append(block.norm_0.conv_shared[0].in_channels > 7)
-        self._entering = [
+        entering = [
             _Conv.of(network.get_submodule(f"conv_{number}"), dtype)
             for number in range(len(network.levels))
+        ]
+        self._of_person = [_Conv(_channels(c, slice(_PERSON_CHANNELS)), c.bias) for c in entering]
+        self._of_garment = [
+            _Conv(_channels(c, slice(_PERSON_CHANNELS, None)), None) for c in entering
         ]
         self._last = _Conv.of(network.conv_img, dtype)
         self._levels, self.stride, self._dtype = network.levels, network.stride, dtype
@@ -160,13 +165,8 @@ class FastALIAS:
     def prepare(self, person: Tensor) -> tuple[Tensor, ...]:
         """What agnostic and pose picture ``[1, 6, H, W]`` give to each level."""
         return tuple(
-            F.conv2d(
-                self._cast(resized(person, self._size(person, level))),
-                conv.weight[:, :_PERSON_CHANNELS],
-                conv.bias,
-                padding=1,
-            )
-            for conv, level in zip(self._entering, self._levels, strict=True)
+            conv(self._cast(resized(person, self._size(person, level))))
+            for conv, level in zip(self._of_person, self._levels, strict=True)
         )
 
     def __call__(
@@ -189,11 +189,8 @@ class FastALIAS:
             masked = self._masked[number]
             if (level, masked) not in maps:
                 maps = {(level, masked): _level(size, seg, seg_div, misalign, masked=masked)}
-            entering = person[number] + F.conv2d(
-                self._cast(resized(garment, size)),
-                self._entering[number].weight[:, _PERSON_CHANNELS:],
-                padding=1,
-            )
+            entering = self._of_garment[number](self._cast(resized(garment, size)))
+            entering += person[number]
             x = entering if made is None else torch.cat((resized(made, size), entering), 1)
             made = block(
                 x.contiguous(memory_format=torch.channels_last), maps[level, masked], noise
