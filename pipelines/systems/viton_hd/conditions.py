@@ -166,7 +166,7 @@ def one_hot(ids: NDArray[np.uint8] | Tensor, channels: int) -> Tensor:
 
 def levels(image: Image) -> Tensor:
     """``uint8 [H, W, 3]`` as ``float32 [1, 3, H, W]`` in -1..1."""
-    values = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+    values = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
     # the published transforms divide first; another order rounds differently
     return (values.contiguous().float().div_(255) - 0.5).div_(0.5)
 

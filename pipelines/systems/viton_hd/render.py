@@ -34,6 +34,8 @@ _ISLAND = 0.02
 _INVISIBLE = 0.015
 """Share below which a pixel stays the photo's."""
 _EDGE_EPSILON = 4e-4
+_EDGE_SIGMA = 0.7
+"""Softness of an outline in pixels of the result."""
 _REACH = 8.0
 """Pixels of a picture 192 wide over which the photo's colours correct the networks'."""
 _LARGEST_CORRECTION = 40.0
@@ -124,8 +126,9 @@ def _garment_alpha(scene: Scene, maps: Floats, upper: Mask) -> Alpha:
     # a stray piece has a lead of its own, which must not show
     lead = np.where((lead > 0) & ~upper, -lead, lead).astype(np.float32)
     enlarged = cv2.resize(lead, (width, height), interpolation=cv2.INTER_LINEAR)
-    ratio = width / lead.shape[1]
-    alpha = sharpened(np.asarray(enlarged, np.float32) + 0.5, max(1.0, ratio))
+    # where the networks hesitate the lead is small far around; the edge is sharp all the same
+    inside = (np.asarray(enlarged) > 0).astype(np.float32)
+    alpha = np.asarray(cv2.GaussianBlur(inside, (0, 0), _EDGE_SIGMA), np.float32)
     outline = _share(scene.outline)
     near = (alpha > 0) & (alpha < 1) & (outline > 0)
     if not near.any():

@@ -80,14 +80,14 @@ class VitonHDTryOn:
     ) -> None:
         for family, sha256 in (weights_sha256 or {}).items():
             check_file(weights[family], sha256)
-        self._chain = TryOnChain(read_networks(weights), device=device, precision=precision)
+        self.chain = TryOnChain(read_networks(weights), device=device, precision=precision)
 
     def prepare_person(self, person: PersonInputs) -> PreparedPerson:
         """Take a person apart. Raises ``ItemError`` (``uncertain_pose``)."""
-        scene = make_scene(person, self._chain.size)
+        scene = make_scene(person, self.chain.size)
         size = Size(*person.image.shape[:2])
         return PreparedPerson(
-            chain=self._chain.prepare_person(person),
+            chain=self.chain.prepare_person(person),
             scene=scene,
             pose=pose_certainty(person.pose, size),
             parse=measures.parse_agreement(scene),
@@ -103,7 +103,7 @@ class VitonHDTryOn:
                 hint="Use a photo that shows one garment on a plain background.",
             )
         return PreparedGarment(
-            chain=self._chain.prepare_garment(garment),
+            chain=self.chain.prepare_garment(garment),
             render=make_garment(garment),
             mask=garment_mask_plausibility(garment.mask),
             flags=(Flag.GARMENT_CUT_OFF,) if garment_cut_off(garment.mask) else (),
@@ -118,7 +118,7 @@ class VitonHDTryOn:
         save_stages: bool = False,
     ) -> TryOnResult:
         """Dress a person; ``seed`` draws the noise of the networks."""
-        found = self._chain(person.chain, garment.chain, seed=seed)
+        found = self.chain(person.chain, garment.chain, seed=seed)
         made = _prediction(found)
         upper = new_garment(made.maps)
         rendered = render(person.scene, garment.render, made)
@@ -148,7 +148,7 @@ class VitonHDTryOn:
 
     def predict_layout(self, person: PreparedPerson, garment: PreparedGarment) -> ParseMap:
         """The layout of the dressed person, VITONHD13 ids of the person image's size."""
-        layout = self._chain.layout(person.chain, garment.chain)
+        layout = self.chain.layout(person.chain, garment.chain)
         height, width = person.scene.photo.shape[:2]
         return _layout_map(layout, Size(height, width))
 
