@@ -85,14 +85,14 @@ def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and shift ``float32 [1, C]`` of instance normalisation."""
     # sums as products with ones: many times faster than reductions over the long axis
     start = pixels[:_AT_A_TIME].float().mean(0)
-    sums = torch.zeros(2, pixels.shape[1], dtype=torch.float64, device=pixels.device)
+    sums = torch.zeros(2, pixels.shape[1], device=pixels.device)
     for first in range(0, len(pixels), _AT_A_TIME):
         part = pixels[first : first + _AT_A_TIME].float() - start
         ones = part.new_ones(1, len(part))
         sums += torch.cat((ones @ part, ones @ part.square_()))
     mean, square = sums / len(pixels)
-    scale = (square - mean**2 + _EPSILON).rsqrt().float()[None]
-    return scale, -(mean.float() + start) * scale
+    scale = (square - mean**2 + _EPSILON).rsqrt()[None]
+    return scale, -(mean + start) * scale
 
 
 def _two_statistics(pixels: Tensor, misalign: Tensor) -> tuple[Tensor, Tensor]:

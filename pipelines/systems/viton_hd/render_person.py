@@ -24,8 +24,9 @@ Bytes = NDArray[np.uint8]
 GARMENT = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
 ARMS = (LIP20.LEFT_ARM, LIP20.RIGHT_ARM)
 _FRONT = (LIP20.HAT, LIP20.HAIR, LIP20.GLOVE, LIP20.SUNGLASSES, LIP20.SCARF, LIP20.FACE)
-_RIM = 1.6
-"""Pixels of a picture 192 wide by which a garment's blurred edge reaches beyond its label."""
+_RIM, _WIDE_RIM = 0.5, 1.6
+"""Pixels of a picture 192 wide by which a garment's blurred edge is taken to reach beyond its
+label; the second on the background, which takes no harm."""
 _EDGE_EPSILON = 4e-4
 _REFERENCE_WIDTH = 192
 
@@ -67,8 +68,7 @@ def make_scene(person: PersonInputs, size: Size) -> Scene:
     pose = scaled(person.pose, size.width / width, size.height / height)
     front = _front(photo, parse, _hands(ids, pose), unit)
     old = parse.mask(*GARMENT)
-    wiped = grown(old, _RIM * unit) if old.any() else old
-    soft = as_bytes(smooth(wiped, unit))
+    soft = as_bytes(smooth(_wiped(old, parse.mask(LIP20.BACKGROUND), unit), unit))
     removed = cv2.min(soft, 255 - front)
     body = (old | parse.mask(*ARMS)).astype(np.float32)
     band = cv2.dilate(body, _disc(2 * unit)) - cv2.erode(body, _disc(2 * unit))
@@ -82,6 +82,11 @@ def make_scene(person: PersonInputs, size: Size) -> Scene:
         ids=np.asarray(ids, np.uint8),
         trunk=_trunk(pose, size),
     )
+
+
+def _wiped(old: Mask, background: Mask, unit: float) -> Mask:
+    """The old garment with its blurred edge."""
+    return grown(old, _RIM * unit) | (grown(old, _WIDE_RIM * unit) & background)
 
 
 def _front(photo: Image, parse: ParseMap, hands: Mask, unit: float) -> Bytes:
