@@ -53,6 +53,14 @@ class MultiscaleDiscriminator(nn.Module):
             picture = F.avg_pool2d(picture, 3, 2, 1, count_include_pad=False)
         return features
 
+    def for_generator(self, condition: Tensor, made: Tensor) -> list[list[Tensor]]:
+        """Features of made pictures through which gradients reach them, but no weight of ours."""
+        self.requires_grad_(False)
+        try:
+            return list(self(torch.cat([condition, made], 1)))
+        finally:
+            self.requires_grad_(True)
+
     def compare(
         self, condition: Tensor, real: Tensor, made: Tensor
     ) -> tuple[list[list[Tensor]], list[list[Tensor]]]:

@@ -257,3 +257,8 @@ def check_aspect(name: str, found: Sequence[int], wanted: Sequence[int]) -> None
             code="size_mismatch",
             hint="Frame the photos with: vtonctl preprocess PHOTOS",
         )
+
+
+def cache_folder(wanted: str, out: Path) -> Path:
+    """Where packs are kept: the folder asked for, else inside the run's own."""
+    return Path(wanted) if wanted else out / "data"

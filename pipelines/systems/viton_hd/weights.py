@@ -62,7 +62,7 @@ def read_networks(weights: Mapping[str, Path]) -> Networks:
     Raises ``InputError`` (``wrong_weights``) for a file that is not of its family, and for files
     whose inputs are not made alike.
     """
-    made = {family: _read(weights[family], family) for family in (SEG, GMM_FAMILY, ALIAS)}
+    made = {family: read_network(weights[family], family) for family in (SEG, GMM_FAMILY, ALIAS)}
     conditions = made[ALIAS][1].conditions
     for family, (_, config) in made.items():
         like = config.conditions
@@ -81,7 +81,13 @@ def read_networks(weights: Mapping[str, Path]) -> Networks:
     )
 
 
-def _read(path: Path, family: str) -> tuple[nn.Module, NetworkConfig]:
+def read_network(
+    path: Path, family: str
+) -> tuple[SegGenerator | GMM | ALIASGenerator, NetworkConfig]:
+    """The network of a file in evaluation mode, on the CPU, and its config.
+
+    Raises ``InputError`` (``wrong_weights``) for a file that is not of this family.
+    """
     state, metadata = load_safetensors(path)
     try:
         if metadata["family"] != family:
