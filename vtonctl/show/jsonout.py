@@ -16,6 +16,8 @@ from vtonctl.runs.result import ItemOutcome, RunResult
 from vtonctl.show.document import Document as Document
 from vtonctl.show.document import Part as Part
 from vtonctl.show.evaluate_json import EvaluateParseDocument as EvaluateParseDocument
+from vtonctl.show.evaluate_tryon_json import EvaluateSegDocument as EvaluateSegDocument
+from vtonctl.show.evaluate_tryon_json import EvaluateTryonDocument as EvaluateTryonDocument
 from vtonctl.show.weights_json import WeightsDocument as WeightsDocument
 
 
@@ -271,6 +273,8 @@ DOCUMENTS: tuple[type[Document], ...] = (
     DoctorDocument,
     ErrorDocument,
     EvaluateParseDocument,
+    EvaluateSegDocument,
+    EvaluateTryonDocument,
     PairsDocument,
     ReportDocument,
     RunDocument,
