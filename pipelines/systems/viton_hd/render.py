@@ -125,10 +125,7 @@ def _garment_alpha(scene: Scene, maps: Floats, upper: Mask) -> Alpha:
     lead = maps[VITONHD13.UPPER] - others
     # a stray piece has a lead of its own, which must not show
     lead = np.where((lead > 0) & ~upper, -lead, lead).astype(np.float32)
-    enlarged = cv2.resize(lead, (width, height), interpolation=cv2.INTER_LINEAR)
-    # where the networks hesitate the lead is small far around; the edge is sharp all the same
-    inside = (np.asarray(enlarged) > 0).astype(np.float32)
-    alpha = np.asarray(cv2.GaussianBlur(inside, (0, 0), _EDGE_SIGMA), np.float32)
+    alpha = _outlined(lead, (width, height))
     outline = _share(scene.outline)
     near = (alpha > 0) & (alpha < 1) & (outline > 0)
     if not near.any():
@@ -150,7 +147,10 @@ def _under(scene: Scene, made: Prediction, upper: Mask, box: tuple[slice, slice]
     """What is behind the new garment where the old one was: background, skin, lower clothes."""
     groups = made.maps.argmax(0)
     lower = np.isin(groups, _LOWER_GROUPS)
-    body = (groups != VITONHD13.BACKGROUND) | scene.trunk
+    behind = int(VITONHD13.BACKGROUND)
+    body = np.delete(made.maps, behind, 0).max(0) - made.maps[behind]
+    # a neckline shows skin, which the layout's groups count as background
+    body = np.where(scene.trunk, np.maximum(body, 0.5), body).astype(np.float32)
     kept = (cv2.resize(scene.removed, groups.shape[::-1], interpolation=cv2.INTER_AREA) == 0) & (
         ~upper
     )
@@ -161,8 +161,7 @@ def _under(scene: Scene, made: Prediction, upper: Mask, box: tuple[slice, slice]
     corrected = made.picture + np.where(lower[..., None], lower_gap, skin_gap)
     height, width = scene.photo.shape[:2]
     large = _enlarged(corrected.astype(np.float32), (width, height), cv2.INTER_CUBIC)[box]
-    share = _enlarged(body.astype(np.float32), (width, height), cv2.INTER_LINEAR)[box]
-    share = sharpened(share, max(1.0, 0.7 * width / groups.shape[1]))
+    share = _outlined(body, (width, height))[box]
     plate = scene.plate[box].astype(np.float32)
     return np.asarray(plate + share[..., None] * (np.clip(large, 0, 255) - plate), np.float32)
 
@@ -207,6 +206,16 @@ def _masked_blur(values: Floats, mask: Alpha, sigma: float) -> Floats:
     total = cv2.GaussianBlur(values * mask[..., None], (0, 0), sigma)
     few = 1e-3
     return np.asarray((total + few * values) / (weight + few), np.float32)
+
+
+def _outlined(lead: Floats, size: tuple[int, int]) -> Alpha:
+    """Where a lead is positive, enlarged to ``size`` (w, h) with an outline sharp at that size.
+
+    Where the networks hesitate a lead is small far around; its zero is a line all the same.
+    """
+    enlarged = cv2.resize(lead, size, interpolation=cv2.INTER_LINEAR)
+    inside = (np.asarray(enlarged) > 0).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(inside, (0, 0), _EDGE_SIGMA), np.float32)
 
 
 def _enlarged(values: Floats, size: tuple[int, int], how: int) -> Floats:
