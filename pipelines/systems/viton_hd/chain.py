@@ -198,8 +198,9 @@ class TryOnChain:
             x = steps.alias_input(person.conditions, warp.garment)
             made: Tensor = self._alias(x, parse, divided, misalign, noise=noise)
             return made
-        maps = (self._padded(each) for each in (warp.garment, parse, divided, misalign))
-        made = self._fast(person.entering, *maps, noise)
+        seen = self._padded(warp.garment)
+        maps = self._padded(parse), self._padded(divided), self._padded(misalign)
+        made = self._fast(person.entering, seen, *maps, noise)
         return made[..., : self.size.height, : self.size.width]
 
     def _padded(self, x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipelines.networks.alias import ALIASNorm, ALIASResBlock, Noise, resized
+from pipelines.networks.alias import ALIASNorm, ALIASResBlock, MaskNorm, Noise, resized
 from pipelines.systems.viton_hd.chain_layout_map import LayoutMap, LookupModulation
 from pipelines.systems.viton_hd.networks import ALIASGenerator
 
@@ -146,11 +146,11 @@ class FastALIAS:
         names += [f"up_{number}" for number in range(len(network.levels) - len(names))]
         blocks = [network.get_submodule(name) for name in names]
         self._blocks = []
-        self._masked = []
+        self._masked: list[bool] = []
         for block in blocks:
             assert isinstance(block, ALIASResBlock)  # noqa: S101 - what the names mean
             self._blocks.append(_Block(block, dtype))
-            self._masked.append(block.norm_0.conv_shared[0].in_channels > 7)
+            self._masked.append(isinstance(block.norm_0.param_free_norm, MaskNorm))
         entering = [
             _Conv.of(network.get_submodule(f"conv_{number}"), dtype)
             for number in range(len(network.levels))

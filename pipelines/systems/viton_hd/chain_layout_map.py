@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipelines.networks.alias import ALIASNorm
 
@@ -84,15 +84,16 @@ class LookupModulation:
     """Scale and shift of one ``ALIASNorm``, by lookup where a layout allows it."""
 
     def __init__(self, norm: ALIASNorm, dtype: torch.dtype) -> None:
-        shared = norm.conv_shared[0]
-        weight = torch.cat((norm.conv_gamma.weight, norm.conv_beta.weight)).detach()
-        bias = torch.cat((norm.conv_gamma.bias, norm.conv_beta.bias)).detach().clone()
+        shared, both = norm.conv_shared[0], (norm.conv_gamma, norm.conv_beta)
+        assert isinstance(shared, nn.Conv2d)  # noqa: S101 - what the norm is made of
+        weight = torch.cat([conv.weight.detach() for conv in both])
+        bias = torch.cat([_bias(conv) for conv in both])
         bias[: len(bias) // 2] += 1
         # of a flat neighbourhood each 3x3 convolution sees its weights' sums
-        hidden = shared.weight.sum((2, 3)).T + shared.bias
+        hidden = shared.weight.detach().sum((2, 3)).T + _bias(shared)
         self.table = (hidden.clamp(min=0) @ weight.sum((2, 3)).T + bias).detach()
         """``float32 [C, 2 * channels]``: 1 + gamma and beta of each label."""
-        self._shared = _as_matrix(shared.weight, dtype), shared.bias.detach().to(dtype)
+        self._shared = _as_matrix(shared.weight, dtype), _bias(shared).to(dtype)
         self._weight, self._bias = _as_matrix(weight, dtype), bias.to(dtype)
 
     def hidden(self, layout: LayoutMap) -> Tensor:
@@ -137,6 +138,11 @@ def _rows(values: Tensor, wanted: slice | Tensor) -> Tensor:
 
 def _slices(length: int, step: int) -> list[slice]:
     return [slice(start, min(start + step, length)) for start in range(0, length, step)]
+
+
+def _bias(conv: nn.Conv2d) -> Tensor:
+    assert conv.bias is not None  # noqa: S101 - all convolutions of a norm have one
+    return conv.bias.detach()
 
 
 def _as_matrix(weight: Tensor, dtype: torch.dtype) -> Tensor:

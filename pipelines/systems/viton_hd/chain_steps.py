@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.labels import VITONHD7
+from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
 from pipelines.systems.viton_hd.conditions import (
-    MATCHING,
     GarmentConditions,
     PersonConditions,
     bilinear,

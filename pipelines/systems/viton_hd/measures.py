@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,7 @@ def parse_agreement(scene: Scene) -> float:
     return _share(np.isin(scene.ids, _BODY), scene.trunk)
 
 
-def uncovered_share(scene: Scene, groups: NDArray[np.integer]) -> float:
+def uncovered_share(scene: Scene, groups: NDArray[np.integer[Any]]) -> float:
     """Share of the lower half of the trunk where the layout has neither garment nor arms."""
     rows = np.nonzero(scene.trunk.any(1))[0]
     half = scene.trunk.copy()

@@ -185,7 +185,8 @@ def _garment_colours(
     sampled, cover = draw_garment(garment, made.grid, size, box)
     own = sampled - _enlarged(flat, size, cv2.INTER_LINEAR)[box]
     detail = fine + cover[..., None] * (own - fine)
-    return np.clip(_enlarged(light, size, cv2.INTER_LINEAR)[box] + detail, 0, 255)
+    lit = _enlarged(light, size, cv2.INTER_LINEAR)[box] + detail
+    return np.asarray(np.clip(lit, 0, 255), np.float32)
 
 
 def _spread(gap: Floats, known: Mask, sigma: float) -> Floats:
@@ -197,7 +198,8 @@ def _spread(gap: Floats, known: Mask, sigma: float) -> Floats:
     near = cv2.GaussianBlur((gap - mean) * weight[..., None], (0, 0), sigma)
     total = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
     found = mean + near / (total + 0.05)
-    return np.clip(found, -_LARGEST_CORRECTION, _LARGEST_CORRECTION).astype(np.float32)
+    limited = np.clip(found, -_LARGEST_CORRECTION, _LARGEST_CORRECTION)
+    return np.asarray(limited, np.float32)
 
 
 def _masked_blur(values: Floats, mask: Alpha, sigma: float) -> Floats:

@@ -64,7 +64,7 @@ def make_scene(person: PersonInputs, size: Size) -> Scene:
     unit = width / _REFERENCE_WIDTH
     shape = (size.width, size.height)
     small = cv2.resize(photo, shape, interpolation=cv2.INTER_AREA).astype(np.float32)
-    ids = cv2.resize(parse.ids, shape, interpolation=cv2.INTER_NEAREST)
+    ids = np.asarray(cv2.resize(parse.ids, shape, interpolation=cv2.INTER_NEAREST), np.uint8)
     pose = scaled(person.pose, size.width / width, size.height / height)
     front = _front(photo, parse, _hands(ids, pose), unit)
     old = parse.mask(*GARMENT)
@@ -79,7 +79,7 @@ def make_scene(person: PersonInputs, size: Size) -> Scene:
         outline=as_bytes(smooth(band > 0, unit)),
         plate=_plate(photo, small, ids, soft),
         small=small,
-        ids=np.asarray(ids, np.uint8),
+        ids=ids,
         trunk=_trunk(pose, size),
     )
 
@@ -144,7 +144,7 @@ def _trunk(pose: Pose, size: Size) -> Mask:
     outline = [right, neck - half - up, neck + half - up, left]
     outline += [joints[Body25.LEFT_HIP], joints[Body25.RIGHT_HIP]]
     canvas = np.zeros(size, np.uint8)
-    cv2.fillPoly(canvas, [np.round(outline).astype(np.int32)], 1)
+    cv2.fillPoly(canvas, [np.round(outline).astype(np.int32)], (1,))
     return np.asarray(canvas > 0, bool)
 
 
@@ -156,7 +156,7 @@ def smooth(mask: Mask, unit: float) -> Alpha:
 
 def sharpened(alpha: Alpha, gain: float) -> Alpha:
     """The same outline with a steeper edge."""
-    return np.clip((alpha - 0.5) * gain + 0.5, 0, 1, dtype=np.float32)
+    return np.asarray(np.clip((alpha - 0.5) * gain + 0.5, 0, 1), np.float32)
 
 
 def inner(mask: Mask, radius: float) -> Mask:
