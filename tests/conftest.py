@@ -112,4 +112,5 @@ def shelf(tmp_path, monkeypatch):
     folder = tmp_path / "weights-shelf"
     folder.mkdir()
     monkeypatch.setattr("pipelines.checkpoints.weights_folder", lambda: folder)
+    monkeypatch.setattr("pipelines.checkpoints.user_folder", lambda: tmp_path / "weights-of-users")
     return Shelf(folder)

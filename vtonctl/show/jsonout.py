@@ -18,6 +18,7 @@ from vtonctl.show.document import Part as Part
 from vtonctl.show.evaluate_json import EvaluateParseDocument as EvaluateParseDocument
 from vtonctl.show.evaluate_tryon_json import EvaluateSegDocument as EvaluateSegDocument
 from vtonctl.show.evaluate_tryon_json import EvaluateTryonDocument as EvaluateTryonDocument
+from vtonctl.show.weights_json import ImportDocument as ImportDocument
 from vtonctl.show.weights_json import WeightsDocument as WeightsDocument
 
 
@@ -275,6 +276,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
     EvaluateParseDocument,
     EvaluateSegDocument,
     EvaluateTryonDocument,
+    ImportDocument,
     PairsDocument,
     ReportDocument,
     RunDocument,

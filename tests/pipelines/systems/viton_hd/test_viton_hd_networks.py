@@ -65,7 +65,6 @@ def test_the_picture_is_the_published_one(alias):
     assert_golden("vitonhd_alias_256x256", out=alias(**alias_inputs(256, 256, blob)))
 
 
-@pytest.mark.slow
 def test_a_larger_picture_is_the_published_one(alias):
     assert_golden("vitonhd_alias_512x384", out=alias(**alias_inputs(512, 384, soft)))
 
