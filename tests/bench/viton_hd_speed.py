@@ -27,13 +27,13 @@ import cv2
 import numpy as np
 import torch
 
+from pipelines.checkpoint_files import read_metadata
 from pipelines.labels import LIP20
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.chain import ChainGarment, ChainPerson, Layout, TryOnChain
 from pipelines.systems.viton_hd.chain_steps import smoothed_maps
 from pipelines.systems.viton_hd.conditions import grouped, one_hot, resized
 from pipelines.systems.viton_hd.config import (
-    FAMILIES,
     ALIASConfig,
     ConditionsConfig,
     GMMConfig,
@@ -131,7 +131,7 @@ def official(mode: str, person: PersonInputs) -> KnownLayout:
 def compact(files: list[Path], person: PersonInputs, precision: str) -> VitonHDTryOn:
     """The system with files of weights or small random networks."""
     if files:
-        weights = {family: next(f for f in files if family in f.name) for family in FAMILIES}
+        weights = {read_metadata(file)["family"]: file for file in files}
         system = VitonHDTryOn(weights=weights, precision=precision)
         chain = system.chain
         known = object.__new__(KnownLayout)

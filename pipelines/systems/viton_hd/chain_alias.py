@@ -67,18 +67,24 @@ class _Norm:
         self._noise_scale = scale if bool(scale.any()) else None
         self._modulation = LookupModulation(norm, dtype)
 
-    def __call__(self, x: Tensor, maps: _Level, noise: Noise) -> Tensor:
-        """``x`` ``[1, C, H, W]`` channels last, normalised, scaled and shifted."""
+    def __call__(
+        self, x: Tensor, maps: _Level, noise: Noise, known: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """``x`` ``[1, C, H, W]`` channels last, normalised, scaled and shifted.
+
+        ``known`` are the statistics of ``x``, where they have been made before.
+        """
         if self._noise_scale is not None:
             field = noise(1, *x.shape[-2:]).to(x)
-            x = x + field * self._noise_scale[:, None, None].to(x)
-        pixels = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
-        if maps.misalign is None:
-            scale, shift = _statistics(pixels)
-        else:
-            scale, shift = _two_statistics(pixels, maps.misalign)
-        made = self._modulation.modulate(pixels, maps.layout, scale, shift)
+            x, known = x + field * self._noise_scale[:, None, None].to(x), None
+        scale, shift = known or maps.statistics(x)
+        made = self._modulation.modulate(_pixels(x), maps.layout, scale, shift)
         return made.view(1, *x.shape[-2:], -1).permute(0, 3, 1, 2)
+
+
+def _pixels(x: Tensor) -> Tensor:
+    """``[1, C, H, W]`` channels last as ``[P, C]``."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
 
 
 def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,7 +93,7 @@ def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
     start = pixels[:_AT_A_TIME].float().mean(0)
     sums = torch.zeros(2, pixels.shape[1], device=pixels.device)
     for first in range(0, len(pixels), _AT_A_TIME):
-        part = pixels[first : first + _AT_A_TIME].float() - start
+        part = pixels[first : first + _AT_A_TIME] - start
         ones = part.new_ones(1, len(part))
         sums += torch.cat((ones @ part, ones @ part.square_()))
     mean, square = sums / len(pixels)
@@ -117,6 +123,13 @@ class _Level:
     layout: LayoutMap
     misalign: Tensor | None
 
+    def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale and shift that normalise ``x`` ``[1, C, H, W]``."""
+        pixels = _pixels(x)
+        if self.misalign is None:
+            return _statistics(pixels)
+        return _two_statistics(pixels, self.misalign)
+
 
 class _Block:
     """One ``ALIASResBlock``."""
@@ -129,13 +142,13 @@ class _Block:
             self._aside = _Conv.of(block.conv_s, dtype), _Norm(block.norm_s, dtype)
 
     def __call__(self, x: Tensor, maps: _Level, noise: Noise) -> Tensor:
-        aside = x
+        aside, known = x, maps.statistics(x)
         if self._aside:
             conv, norm = self._aside
-            aside = conv(norm(x, maps, noise))
-        for conv, norm in zip(self._convs, self._norms, strict=True):
-            x = conv(F.leaky_relu_(norm(x, maps, noise), _SLOPE))
-        return x.add_(aside)
+            aside = conv(norm(x, maps, noise, known))
+        inner = self._convs[0](F.leaky_relu_(self._norms[0](x, maps, noise, known), _SLOPE))
+        inner = self._convs[1](F.leaky_relu_(self._norms[1](inner, maps, noise), _SLOPE))
+        return inner.add_(aside)
 
 
 class FastALIAS:
