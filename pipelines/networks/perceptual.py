@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import vgg19
+from torchvision.models.vgg import cfgs, make_layers
 
 from pipelines.networks.resnet_unet import ResNetUNet
 
@@ -37,7 +37,8 @@ class VggFeatures(nn.Module):
 
     def __init__(self, *, normalised: bool = True) -> None:
         super().__init__()
-        layers = vgg19(weights=None).features
+        # "E" is VGG19; its large layers for classes are never made
+        layers = make_layers(cfgs["E"])
         starts = (0, *_VGG_ENDS)
         self.slices = nn.ModuleList(layers[a:b] for a, b in zip(starts, _VGG_ENDS, strict=False))
         mean, deviation = torch.tensor(_IMAGENET_MEAN), torch.tensor(_IMAGENET_DEVIATION)

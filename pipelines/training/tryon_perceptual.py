@@ -18,6 +18,11 @@ from pipelines.networks.perceptual import EncoderFeatures, PerceptualLoss, VggFe
 from pipelines.networks.pose_maps import pose_maps
 from pipelines.segmentation.parser_network import DEVIATION, FAMILY, MEAN, read_parser
 
+_UNREADABLE = (
+    OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, UnpicklingError,
+)  # fmt: skip
+"""What ``torch.load`` raises for files that hold no tensors."""
+
 KINDS = ("auto", "vgg", "parser", "none")
 
 LEFT_OUT = (
@@ -80,10 +85,10 @@ def _vgg(weights: str) -> Perceptual:
     features = VggFeatures()
     try:
         features.load_classifier(_vgg_state(weights))
-    except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as error:
+    except _UNREADABLE as error:
         if weights:
             raise InputError(
-                f"{weights}: cannot be used as VGG19: {str(error).splitlines()[0]}",
+                f"{weights}: cannot be used as VGG19: {_first_line(error)}",
                 code="unusable_weights",
                 hint="Wanted is torchvision's vgg19-dcbb9e9d.pth.",
             ) from None
@@ -93,6 +98,10 @@ def _vgg(weights: str) -> Perceptual:
             "--set perceptual=parser or none.",
         ) from error
     return Perceptual(PerceptualLoss(features), "vgg")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _vgg_state(weights: str) -> Any:
