@@ -97,7 +97,7 @@ def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
         ones = part.new_ones(1, len(part))
         sums += torch.cat((ones @ part, ones @ part.square_()))
     mean, square = sums / len(pixels)
-    scale = (square - mean**2 + _EPSILON).rsqrt()[None]
+    scale = ((square - mean**2).clamp(min=0) + _EPSILON).rsqrt()[None]
     return scale, -(mean + start) * scale
 
 
