@@ -151,7 +151,7 @@ def _scores(features: Features) -> list[Tensor]:
 
 def _neighbours(points: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Steps from the middle one of three neighbours to the other two, in rows and in columns."""
-    lattice = points.unflatten(1, (CONTROL_POINTS, CONTROL_POINTS))
+    lattice = points.reshape(-1, CONTROL_POINTS, CONTROL_POINTS, 2)
     middle_of_row, middle_of_column = lattice[:, :, 1:-1], lattice[:, 1:-1]
     return [
         (lattice[:, :, :-2] - middle_of_row, lattice[:, :, 2:] - middle_of_row),

@@ -83,6 +83,7 @@ def task(stage: str, settings: dict, examples: TryOnPack):
     features = EncoderFeatures(build_parser(parser), mean=MEAN, deviation=DEVIATION)
     helpers = Helpers(
         GMM(size=Size(*CONDITIONS.size_hw), width=settings["gmm_width"]).eval(),
+        GMMConfig(settings["gmm_width"], CONDITIONS),
         perceptual=Perceptual(PerceptualLoss(features), "parser", sees_pose=parser.pose),
     )
     return ALIASTask(config, ALIASSettings.of(values), data, augment, helpers)

@@ -194,8 +194,8 @@ def _check(config: NetworkConfig) -> None:
 
 
 def _helpers(wanted: ALIASSettings, conditions: ConditionsConfig, tell: Tell) -> Helpers:
-    gmm: Any = _read(wanted.gmm, GMM, conditions)
-    seg = _read(wanted.seg, SEG, conditions) if wanted.seg else None
+    gmm, gmm_config = _read(wanted.gmm, GMM, conditions)
+    seg = _read(wanted.seg, SEG, conditions)[0] if wanted.seg else None
     if wanted.predicted_share and seg is None:
         raise ConfigError(
             f"predicted_share = {wanted.predicted_share} needs a layout network",
@@ -205,7 +205,7 @@ def _helpers(wanted: ALIASSettings, conditions: ConditionsConfig, tell: Tell) ->
     perceptual = None
     if wanted.perceptual_weight:
         perceptual = find_perceptual(wanted.perceptual, wanted.perceptual_weights, tell)
-    return Helpers(gmm, seg, perceptual)
+    return Helpers(gmm, gmm_config, seg, perceptual)
 
 
 def _read(wanted: str, family: str, conditions: ConditionsConfig) -> Any:
@@ -220,7 +220,7 @@ def _read(wanted: str, family: str, conditions: ConditionsConfig) -> Any:
             code="other_conditions",
             hint=f"Use --set agnostic={theirs.agnostic} --set pose_points={theirs.pose_points}.",
         )
-    return network
+    return network, config
 
 
 def stage_weights(folder: Path, stage: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,17 +18,25 @@ from pipelines.networks.losses import discriminator_loss, feature_matching_loss,
 from pipelines.networks.patchgan import MultiscaleDiscriminator
 from pipelines.systems.viton_hd.chain_steps import alias_input, misalignment, warped
 from pipelines.systems.viton_hd.conditions import seven_of_thirteen
-from pipelines.systems.viton_hd.config import ALIASConfig
+from pipelines.systems.viton_hd.config import ALIASConfig, GMMConfig, config_to_json
 from pipelines.systems.viton_hd.networks import GMM
 from pipelines.systems.viton_hd.train_base import TaskData, VitonHDTask, xavier_started
 from pipelines.systems.viton_hd.train_data import Examples, examples, labels_as_maps
-from pipelines.systems.viton_hd.train_gmm import gmm_grid
+from pipelines.systems.viton_hd.train_gmm import gmm_grid, warp_loss, warped_garment
 from pipelines.systems.viton_hd.train_seg import predicted_ids
-from pipelines.systems.viton_hd.train_settings import ALIASSettings, AugmentSettings
+from pipelines.systems.viton_hd.train_settings import (
+    ALIASSettings,
+    AugmentSettings,
+    GMMSettings,
+)
 from pipelines.systems.viton_hd.weights import build_network
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
+from pipelines.training.tryon_export import export_network
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
 from pipelines.training.tryon_perceptual import Perceptual
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +44,15 @@ class Helpers:
     """Networks that the picture is made with and judged by, and that are not trained here."""
 
     gmm: GMM
+    gmm_config: GMMConfig
     seg: nn.Module | None = None
     """Predicts layouts; None: only true layouts are used."""
     perceptual: Perceptual | None = None
 
     def to(self, device: torch.device) -> None:
         """Move them, in place; nothing to do where they are there."""
-        for network in (self.gmm, self.seg, self.perceptual and self.perceptual.loss):
+        loss = self.perceptual.loss if self.perceptual else None
+        for network in (self.gmm, self.seg, loss):
             if network is not None:
                 network.to(device)
 
@@ -61,7 +71,6 @@ class ALIASTask(VitonHDTask):
     """``ALIASGenerator`` against a discriminator that sees the layout and a picture."""
 
     best, trained = "region_ssim", "alias"
-    averaged = ("alias",)
 
     def __init__(
         self,
@@ -74,34 +83,53 @@ class ALIASTask(VitonHDTask):
     ) -> None:
         super().__init__(config, data, augmentation, start)
         self.settings, self.helpers = settings, helpers
+        self.joint = settings.gmm_learning_rate > 0
+        """Whether the warp is trained, too."""
+        self.averaged = ("alias", "gmm") if self.joint else ("alias",)
 
     def modules(self) -> dict[str, nn.Module]:
-        """The generator and, if it is used, the discriminator."""
-        alias = self.started(xavier_started(build_network(self.config)))
-        if not self.settings.gan_weight:
-            return {"alias": alias}
-        judge = MultiscaleDiscriminator(
-            len(VITONHD7) + 3, width=self.settings.discriminator_width, spectral=True
-        )
-        return {"alias": alias, "discriminator": judge}
+        """The generator and, if they are used, the discriminator and the warp."""
+        made = {"alias": self.started(xavier_started(build_network(self.config)))}
+        if self.settings.gan_weight:
+            made["discriminator"] = MultiscaleDiscriminator(
+                len(VITONHD7) + 3, width=self.settings.discriminator_width, spectral=True
+            )
+        if self.joint:
+            made["gmm"] = self.helpers.gmm.requires_grad_(True)
+        return made
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
-        """Adam (0, 0.9) for each."""
+        """Adam (0, 0.9) for generator and discriminator; the generator's has the warp, too."""
         s = self.settings
-        rates = {"alias": s.learning_rate, "discriminator": s.discriminator_learning_rate}
-        return {
-            name: torch.optim.Adam(module.parameters(), rates[name], betas=(0.0, 0.9))
-            for name, module in modules.items()
+        groups: list[dict[str, Any]] = [{"params": list(modules["alias"].parameters())}]
+        if self.joint:
+            warp = list(modules["gmm"].parameters())
+            groups.append({"params": warp, "lr": s.gmm_learning_rate})
+        made: dict[str, torch.optim.Optimizer] = {
+            "alias": torch.optim.Adam(groups, s.learning_rate, betas=(0.0, 0.9))
         }
+        if "discriminator" in modules:
+            parameters = modules["discriminator"].parameters()
+            rate = s.discriminator_learning_rate
+            made["discriminator"] = torch.optim.Adam(parameters, rate, betas=(0.0, 0.9))
+        return made
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""
         given = examples(batch)
         self.helpers.to(given.image.device)
-        condition = self.condition(given, self._parse(given, info))
+        gmm = self._gmm(modules)
+        # its statistics were learnt from larger batches
+        gmm.eval()
+        with torch.set_grad_enabled(self.joint):
+            condition = self.condition(given, self._parse(given, info), gmm)
         made = self.pictured(modules["alias"], given, condition)
         s, logged = self.settings, {"loss/l1": (made - given.image).abs().mean()}
         loss = s.l1_weight * logged["loss/l1"]
+        if self.joint:
+            warp = warped_garment(gmm, given, given.parse)
+            logged["loss/warp"] = warp_loss(GMMSettings(), given, *warp)[0]
+            loss = loss + logged["loss/warp"]
         if s.gan_weight:
             judge: Any = modules["discriminator"]
             features = judge.compare(condition.parse, given.image, made.detach())
@@ -137,10 +165,15 @@ class ALIASTask(VitonHDTask):
         ids = predicted_ids(self.helpers.seg, given, seeds)
         return labels_as_maps(seven_of_thirteen(ids), len(VITONHD7))
 
-    @torch.no_grad()
-    def condition(self, given: Examples, parse: Tensor) -> Condition:
+    def _gmm(self, modules: Modules) -> GMM:
+        """The warp: the trained one, or the one that was given."""
+        gmm: Any = modules.get("gmm", self.helpers.gmm)
+        made: GMM = gmm
+        return made
+
+    def condition(self, given: Examples, parse: Tensor, gmm: GMM) -> Condition:
         """The generator's inputs under a layout ``[B, 7, H, W]``."""
-        grid = gmm_grid(self.helpers.gmm, given, parse)
+        grid = gmm_grid(gmm, given, parse)
         garment, mask = warped(given.garment.image, grid), warped(given.garment.mask, grid)
         misalign, divided = misalignment(parse, mask)
         return Condition(alias_input(given.person, garment), parse, divided, misalign)
@@ -168,15 +201,16 @@ class ALIASTask(VitonHDTask):
         self.helpers.to(device)
         figures, predicted = Averages(), Averages()
         for indices, given in self.judged(device):
-            self._judge(figures, modules["alias"], given, given.parse)
+            self._judge(figures, modules, given, given.parse)
             if self.helpers.seg:
                 parse = self.predicted_parse(given, int(indices[0]))
-                self._judge(predicted, modules["alias"], given, parse)
+                self._judge(predicted, modules, given, parse)
         found = {f"predicted/{name}": value for name, value in predicted.means().items()}
         return {**figures.means(), **found}
 
-    def _judge(self, figures: Averages, network: nn.Module, given: Examples, parse: Tensor) -> None:
-        made = self.pictured(network, given, self.condition(given, parse), seed=0)
+    def _judge(self, figures: Averages, modules: Modules, given: Examples, parse: Tensor) -> None:
+        condition = self.condition(given, parse, self._gmm(modules))
+        made = self.pictured(modules["alias"], given, condition, seed=0)
         made = made * given.painted + given.image * (1 - given.painted)
         likeness = ssim_maps(made, given.image)
         figures.add("ssim", likeness.mean((1, 2)))
@@ -188,10 +222,26 @@ class ALIASTask(VitonHDTask):
         """Garment-free person, garment, its warp, the picture, the photo."""
         self.helpers.to(device)
         _, given = self.shown(device)
-        condition = self.condition(given, given.parse)
+        condition = self.condition(given, given.parse, self._gmm(modules))
         made = self.pictured(modules["alias"], given, condition, seed=0)
         pictures = (given.person.agnostic, given.garment.image, condition.x[:, 6:], made)
         return sheet([pixels(picture) for picture in (*pictures, given.image)])
+
+    def export(self, modules: Modules, folder: Path, meta: Mapping[str, Any]) -> tuple[Path, ...]:
+        """The generator's file; the warp's, too, where it was trained."""
+        files = super().export(modules, folder, meta)
+        if not self.joint:
+            return files
+        config = self.helpers.gmm_config
+        made = export_network(
+            folder,
+            modules["gmm"],
+            family=config.family,
+            config=config_to_json(config),
+            meta=meta,
+            data=self.data.described,
+        )
+        return (*files, made)
 
     def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
         """Figure and value."""

@@ -31,7 +31,7 @@ def augmented(batch: Batch, options: AugmentSettings, generator: torch.Generator
 def relit(garment: Tensor, light: float, generator: torch.Generator) -> Tensor:
     """Garment photos ``[B, 3, H, W]`` in -1..1 in other light: contrast and brightness."""
     drawn = torch.rand((2, len(garment), 1, 1, 1), generator=generator, device=garment.device)
-    contrast, shift = (2 * drawn - 1) * light
+    contrast, shift = ((2 * drawn - 1) * light).unbind(0)
     return (garment * (1 + contrast) + shift).clamp(-1, 1)
 
 

@@ -21,10 +21,10 @@ from torch import Tensor
 from pipelines.body import mirror_pose, scaled
 from pipelines.evaluation.tryon import tryon_region
 from pipelines.labels import LIP20, VITONHD7, VITONHD13, merge_table
+from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
 from pipelines.preprocess.agnostic import GRAY, image_agnostic, parse_agnostic
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.conditions import (
-    MATCHING,
     GarmentConditions,
     PersonConditions,
     bilinear,

@@ -64,14 +64,10 @@ class GMMTask(VitonHDTask):
         given = examples(batch)
         s = self.settings
         shown = relit(given.garment.image_nearest, s.garment_light, info.generator)
-        garment, mask, points = warped_garment(modules["gmm"], given, given.parse, shown)
-        seen = 1 - _slice(given.parse, VITONHD7.HAIR)
-        # under hair there may be garment or not
-        l1 = (seen * (garment - worn_on_white(given)).abs()).mean()
-        of_mask = (seen * (mask - _slice(given.parse, VITONHD7.UPPER)).abs()).mean()
-        constraint = second_order_constraint(points, slack=s.constraint_slack)
-        loss = l1 + s.mask_weight * of_mask + s.constraint_weight * constraint
-        yield "gmm", loss, {"loss/l1": l1, "loss/mask": of_mask, "loss/constraint": constraint}
+        loss, parts = warp_loss(
+            s, given, *warped_garment(modules["gmm"], given, given.parse, shown)
+        )
+        yield "gmm", loss, {f"loss/{name}": part for name, part in parts.items()}
 
     def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:
         """IoU of the warped mask with the worn garment; L1 (of 0..1) and SSIM where one of the
@@ -117,6 +113,19 @@ def warped_garment(
     on_white = given.garment.image * mask + _WHITE * (1 - mask)
     points: Tensor = network.grid.points(theta)
     return warped(on_white, grid), warped(mask, grid), points
+
+
+def warp_loss(
+    settings: GMMSettings, given: Examples, garment: Tensor, mask: Tensor, points: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of what ``warped_garment`` makes, and its parts: L1, mask and constraint."""
+    # under hair there may be garment or not
+    seen = 1 - _slice(given.parse, VITONHD7.HAIR)
+    l1 = (seen * (garment - worn_on_white(given)).abs()).mean()
+    of_mask = (seen * (mask - _slice(given.parse, VITONHD7.UPPER)).abs()).mean()
+    constraint = second_order_constraint(points, slack=settings.constraint_slack)
+    loss = l1 + settings.mask_weight * of_mask + settings.constraint_weight * constraint
+    return loss, {"l1": l1, "mask": of_mask, "constraint": constraint}
 
 
 def gmm_grid(network: GMM, given: Examples, parse: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from pipelines.evaluation.layouts import LAYOUT_LABELS, layout_numbers
 from pipelines.evaluation.masks import Counts, confusion, label_scores
 from pipelines.labels import VITONHD13
+from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
 from pipelines.networks.losses import discriminator_loss, generator_loss, label_cross_entropy
 from pipelines.networks.patchgan import MultiscaleDiscriminator
 from pipelines.systems.viton_hd.chain_steps import (
@@ -23,7 +24,6 @@ from pipelines.systems.viton_hd.chain_steps import (
     seg_input,
     smoothed_maps,
 )
-from pipelines.systems.viton_hd.conditions import MATCHING
 from pipelines.systems.viton_hd.config import SegConfig
 from pipelines.systems.viton_hd.networks import SegGenerator
 from pipelines.systems.viton_hd.train_base import TaskData, VitonHDTask, xavier_started
@@ -145,7 +145,7 @@ def _noise(count: int, generator: torch.Generator) -> Tensor:
 
 
 def _at_matching_size(ids: Tensor) -> Tensor:
-    if ids.shape[1:] == MATCHING:
+    if tuple(ids.shape[1:]) == tuple(MATCHING):
         return ids
     return F.interpolate(ids[:, None].float(), size=tuple(MATCHING), mode="nearest")[:, 0].long()
 

@@ -139,6 +139,9 @@ class ALIASSettings(Settings):
     """File of that network: ``vgg19-dcbb9e9d.pth``, or a name or file of weights of a parser."""
     gmm: str = "viton-hd.gmm"
     """Weights (a name or a file) of the network that warps the garments."""
+    gmm_learning_rate: float = 0.0
+    """Above 0 the warp is trained on together with the picture, with its own losses, and both are
+    written (joint fine-tune; our choice)."""
     seg: str = ""
     """Weights of a layout network, to judge with its layouts, too, and to train with them."""
     predicted_share: float = 0.0

@@ -160,6 +160,26 @@ def test_all_three_in_a_row(root, packs, tmp_path):
     assert "alias/predicted/region_ssim" in result.figures
 
 
+def test_the_warp_is_trained_on_with_the_picture(root, packs, gmm, tmp_path):
+    result = trained(
+        "viton-hd.alias", root, packs, tmp_path / "run", steps=2, perceptual="none",
+        gmm=str(weights_of(gmm)), gmm_learning_rate=1e-3, gan_weight=0.0,
+    )  # fmt: skip
+    files = {path.stem: path for path in result.files if path.suffix == ".safetensors"}
+    assert set(files) == {"viton-hd.alias", "viton-hd.gmm"}
+    before, wanted = read_network(weights_of(gmm), "viton-hd.gmm")
+    after, config = read_network(files["viton-hd.gmm"], "viton-hd.gmm")
+    assert config == wanted
+    moved = [
+        not torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True)
+    ]
+    assert sum(moved) > len(moved) / 2
+    for name, tensor in before.named_buffers():
+        # statistics stay as they were
+        assert torch.equal(dict(after.named_buffers())[name], tensor), name
+    assert {"loss/warp", "loss/l1"} <= set(lines(tmp_path / "run", "train")[0])
+
+
 def test_settings_of_the_row_reach_their_stage():
     values = {**TRAINERS["viton-hd"][0].defaults, "flip": 0.25, "seg_width": 24, "gmm_width": 32}
     seg, gmm = (settings_of_stage(stage, values) for stage in ("seg", "gmm"))
