@@ -161,6 +161,7 @@ def test_stages_and_systems_know_no_paths():
 @pytest.mark.parametrize(
     "module",
     ["registry", "layout", "labels", "flags", "errors", "stage", "checkpoints", "checkpoint_check"]
+    + ["checkpoint_families", "checkpoint_import"]
     + ["preprocess.parsing", "preprocess.parser_choice", "system_choice"],
 )
 def test_descriptions_import_no_array_library(module):

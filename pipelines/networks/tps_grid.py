@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pipelines.types import Size
 
-_ROWS = 64
+_ROWS = 8
 """Rows of pixels that are computed at a time, which keeps the peak of memory low."""
 
 
@@ -110,6 +110,7 @@ def tps_matrix(size: Size, convention: TpsConvention, grid_size: int = 5) -> Ten
 
 def _kernel(places: Tensor, control: Tensor) -> Tensor:
     """r^2 log r^2 (0 at r = 0) for each pair: ``[M, N]``."""
-    squared = (places[:, None] - control[None]).square().sum(-1)
+    x, y = places.T[:, :, None] - control.T[:, None]
+    squared = x.square() + y.square()
     made: Tensor = torch.special.xlogy(squared, squared)
     return made
