@@ -16,6 +16,7 @@ CARD_SECTIONS = ("Use", "Data", "Recipe", "Figures", "Limits", "Licence")
 """Headings (``## ...``) that every model card has."""
 _WIDE_TYPES = frozenset({"F64", "F32", "BF16"})
 _REQUIRED = ("config", "figures", "code_version")
+_PARSERS = "parser"
 _NO_CARDS = frozenset({"README"})
 
 
@@ -114,7 +115,9 @@ def _not_comparable(entries: Sequence[Entry]) -> Iterator[Problem]:
     """Weights that stand in for each other must be judged by the same figure."""
     first: dict[str, Entry] = {}
     for entry in entries:
-        other = first.setdefault(entry.family.partition(".")[0], entry)
+        kind, _, part = entry.family.partition(".")
+        # one parser stands in for another; the networks of a system have parts of their own
+        other = first.setdefault(kind if kind == _PARSERS else f"{kind}.{part}", entry)
         mine, its = entry.figures[0], other.figures[0]
         if (mine.protocol, mine.metric) != (its.protocol, its.metric):
             words = f"its first figure cannot be compared with that of {other.name}"

@@ -12,6 +12,9 @@ Metadata are strings by name; a file that ``vtonctl train`` writes has these:
 ``code_version``  version of this package
 =============  =====================================================================
 
+One that ``vtonctl weights import`` writes has ``licence`` (what the user knows about the terms),
+``source_file`` and ``source_sha256`` (the checkpoint that it was made of) besides.
+
 No array library is imported before a file is opened.
 """
 

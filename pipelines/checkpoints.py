@@ -1,8 +1,9 @@
 """Learned weights: which there are, which are the best that may be used, whether they are whole.
 
 Weights are looked up by name or by family (what can load them, for example ``parser.ours``) in
-``weights/manifest.toml``, or given as a file of the user's own. Whatever this module hands out has
-the size and sha256 that the manifest states. Files are opened by ``pipelines.checkpoint_files``.
+``weights/manifest.toml``, then by name in the user's folder, where ``vtonctl weights import`` puts
+them, or given as a file. What the manifest knows is handed out only with the size and sha256 that
+it states. Files are opened by ``pipelines.checkpoint_files``.
 
 Imports no array library.
 """
@@ -41,6 +42,18 @@ def weights_folder() -> Path:
     return installed if installed.is_dir() else here.parent / "weights"
 
 
+def user_folder() -> Path:
+    """The folder of weights that the user has imported; it need not be there."""
+    from platformdirs import user_data_path
+
+    return user_data_path("vtonctl", appauthor=False) / "weights"
+
+
+def user_files() -> list[Path]:
+    """The files of the user's folder, by name."""
+    return sorted(user_folder().glob(f"*{SUFFIX}"))
+
+
 def manifest() -> dict[str, Entry]:
     """All entries by name. Raises ``ListError`` for a manifest that cannot be read."""
     return read_manifest(weights_folder())
@@ -69,7 +82,7 @@ def best(family: str, *, commercial: bool = False) -> Entry | None:
 
 
 def find(wanted: str, *, commercial: bool = False) -> Weights:
-    """Verified weights for a family or an entry's name, or the file of a path.
+    """Verified weights for a family or an entry's name, or the user's, by name or by path.
 
     Raises ``WeightsMissing`` where there are none or their licence does not allow what is asked
     for, ``ConfigError`` for an unknown name, ``InputError`` for a file that cannot be used.
@@ -79,6 +92,8 @@ def find(wanted: str, *, commercial: bool = False) -> Weights:
     entries = manifest()
     if wanted in entries:
         return verified(_permitted(entries[wanted], commercial))
+    if (imported := user_folder() / f"{wanted}{SUFFIX}").is_file():
+        return own_file(imported, commercial=commercial)
     if entry := best(wanted, commercial=commercial):
         return verified(entry)
     raise _missing(entries, wanted, commercial)
@@ -90,7 +105,7 @@ def own_file(path: Path, *, commercial: bool = False) -> Weights:
         raise InputError(
             f"{path}: wanted a {SUFFIX} file; no other form of weights is loaded",
             code="unusable_weights",
-            hint="vtonctl train writes this form.",
+            hint=f"vtonctl train writes this form; from others: vtonctl weights import {path}",
         )
     about = read_metadata(path)
     tier = about.get("tier", "")
@@ -141,7 +156,7 @@ def _missing(
         return ConfigError(
             f"unknown weights {wanted!r}",
             code="unknown_name",
-            hint=f"Known: {', '.join(entries) or 'none'}; or give a {SUFFIX} file.",
+            hint=f"Known: {', '.join(_names(entries)) or 'none'}; or give a {SUFFIX} file.",
         )
     kept = [e.name for e in of_family if e.path.is_file()]
     if commercial and kept:
@@ -155,3 +170,7 @@ def _missing(
         f"{wanted}: no weights are installed{absent}",
         hint="See what there is: vtonctl weights list",
     )
+
+
+def _names(entries: Iterable[str]) -> list[str]:
+    return [*entries, *(path.stem for path in user_files())]

@@ -14,6 +14,13 @@ from pipelines.layout import Artifact
 from pipelines.segmentation.maskrcnn_settings import PARSER_MASKRCNN
 from pipelines.segmentation.yolo_settings import PARSER_YOLO
 from pipelines.stage import Stage, StageInfo, Subject, TryOnSystem
+from pipelines.systems.viton_hd.config import FAMILIES as VITON_HD_FAMILIES
+from pipelines.systems.viton_hd.train_settings import (
+    VITON_HD,
+    VITON_HD_ALIAS,
+    VITON_HD_GMM,
+    VITON_HD_SEG,
+)
 from pipelines.training.parse_settings import PARSER_OURS
 from pipelines.training.request import ReportProgress, TrainerInfo, TrainRequest, TrainResult
 
@@ -81,23 +88,38 @@ STAGES: dict[str, tuple[StageInfo, str]] = {
 }
 """Stages in the order in which they run."""
 
+_DRESSING = (
+    Artifact.IMAGE,
+    Artifact.POSE,
+    Artifact.PARSE,
+    Artifact.CLOTH,
+    Artifact.CLOTH_MASK,
+)
+
 SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "geometric": (
         StageInfo(
             name="tryon-geometric",
             version=3,
             subject=Subject.PAIR,
-            inputs=(
-                Artifact.IMAGE,
-                Artifact.POSE,
-                Artifact.PARSE,
-                Artifact.CLOTH,
-                Artifact.CLOTH_MASK,
-            ),
+            inputs=_DRESSING,
             outputs=(),
             summary="landmark and contour warping, no weights (Apache-2.0)",
         ),
         "pipelines.systems.geometric.tryon:GeometricTryOn",
+    ),
+    "viton-hd": (
+        StageInfo(
+            name="tryon-viton-hd",
+            version=1,
+            subject=Subject.PAIR,
+            inputs=_DRESSING,
+            outputs=(),
+            params=("device", "precision"),
+            summary="predicted layout, learned warp and ALIAS generator (Choi et al. 2021)",
+            weights=VITON_HD_FAMILIES,
+        ),
+        "pipelines.systems.viton_hd.tryon:VitonHDTryOn",
     ),
 }
 """Try-on systems; ``auto`` takes the last one whose weights are at hand."""
@@ -106,6 +128,10 @@ TRAINERS: dict[str, tuple[TrainerInfo, str]] = {
     "parser.ours": (PARSER_OURS, "pipelines.training.parse_trainer:train"),
     "parser.yolo": (PARSER_YOLO, "pipelines.segmentation.yolo_training:train"),
     "parser.maskrcnn": (PARSER_MASKRCNN, "pipelines.segmentation.maskrcnn_train:train"),
+    "viton-hd": (VITON_HD, "pipelines.systems.viton_hd.train_all:train"),
+    "viton-hd.seg": (VITON_HD_SEG, "pipelines.systems.viton_hd.train:train_seg"),
+    "viton-hd.gmm": (VITON_HD_GMM, "pipelines.systems.viton_hd.train:train_gmm"),
+    "viton-hd.alias": (VITON_HD_ALIAS, "pipelines.systems.viton_hd.train:train_alias"),
 }
 """What can be trained: ``train(request, report) -> TrainResult`` of each stage."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pipelines.flags import Flag
 
@@ -43,6 +43,8 @@ class StageInfo:
     outputs: tuple[Artifact, ...]
     params: tuple[str, ...] = ()
     summary: str = ""
+    weights: tuple[str, ...] = ()
+    """Families of the weights that a try-on system needs, one file of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,4 +119,19 @@ class TryOnSystem(Protocol):
         self, person: Any, garment: Any, *, seed: int, save_stages: bool = False
     ) -> TryOnResult:
         """Dress a prepared person in a prepared garment. Raises ``ItemError``."""
+        ...
+
+
+@runtime_checkable
+class LayoutPredictor(Protocol):
+    """What a try-on system offers besides if it predicts where everything will be.
+
+    ``vtonctl evaluate seg`` judges these layouts.
+    """
+
+    def predict_layout(self, person: Any, garment: Any) -> ParseMap:
+        """The layout of a prepared person in a prepared garment, of the person image's size.
+
+        In LIP20, or a label set that LIP20 leads to (VITONHD13). Raises ``ItemError``.
+        """
         ...

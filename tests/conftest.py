@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from safetensors.numpy import save
 
 REPO = Path(__file__).resolve().parents[1]
+# the numbers of published networks are compared in several folders
+sys.path.insert(0, str(REPO / "tests" / "golden"))
 
 
 @pytest.fixture(scope="session")
@@ -109,4 +112,5 @@ def shelf(tmp_path, monkeypatch):
     folder = tmp_path / "weights-shelf"
     folder.mkdir()
     monkeypatch.setattr("pipelines.checkpoints.weights_folder", lambda: folder)
+    monkeypatch.setattr("pipelines.checkpoints.user_folder", lambda: tmp_path / "weights-of-users")
     return Shelf(folder)

@@ -73,6 +73,7 @@ def test_imports_go_one_way():
         ("vtonctl/executors", ("vtonctl.commands", "vtonctl.show", "vtonctl.app")),
         ("vtonctl/show", ("vtonctl.commands", "vtonctl.executors", "vtonctl.app")),
         ("pipelines/networks", ("pipelines.systems", "pipelines.preprocess", "pipelines.datasets")),
+        ("pipelines/rendering", ("pipelines.systems", "pipelines.datasets")),
         ("pipelines/preprocess", ("pipelines.systems", "pipelines.datasets")),
         ("pipelines/systems", ("pipelines.datasets",)),
         ("pipelines/evaluation", ("pipelines.systems", "pipelines.preprocess")),
@@ -160,7 +161,8 @@ def test_stages_and_systems_know_no_paths():
 @pytest.mark.parametrize(
     "module",
     ["registry", "layout", "labels", "flags", "errors", "stage", "checkpoints", "checkpoint_check"]
-    + ["preprocess.parsing", "preprocess.parser_choice"],
+    + ["checkpoint_families", "checkpoint_import"]
+    + ["preprocess.parsing", "preprocess.parser_choice", "system_choice"],
 )
 def test_descriptions_import_no_array_library(module):
     code = f"import sys, pipelines.{module}; print(*sys.modules)"

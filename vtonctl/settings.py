@@ -44,7 +44,8 @@ class Settings(BaseModel):
     commercial: bool = Field(False, description="only weights that allow commercial use")
     pose_model: str = Field("full", description="full, heavy, lite or the path of a .task file")
     agnostic: Literal["v3.2", "viton-hd"] = Field("v3.2", description="form of agnostic maps")
-    system: str = Field("auto", description="try-on system")
+    system: str = Field("auto", description="try-on system; auto = the best")
+    weights: tuple[str, ...] = Field((), description="its weights: .safetensors files or names")
     format: Literal["png", "jpg", "webp"] = Field("png", description="format of results")
     quality: int = Field(95, ge=1, le=100, description="quality of JPEG and WEBP results")
 
@@ -75,6 +76,15 @@ class Settings(BaseModel):
         """Make the path of a file absolute; a name has neither a slash nor a suffix."""
         is_file = "/" in value or value.endswith(SUFFIX)
         return str(Path(value).absolute()) if is_file else value
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _split_weights(cls, value: Any) -> Any:
+        """Accept ``"a,b"``; make paths of files absolute, as for the parser's."""
+        wanted = value.split(",") if isinstance(value, str) else value
+        if not isinstance(wanted, (list, tuple)) or not all(isinstance(w, str) for w in wanted):
+            raise ValueError("wanted names or files, separated by commas")
+        return tuple(cls._settle_weights(name.strip()) for name in wanted if name.strip())
 
     @field_validator("size")
     @classmethod

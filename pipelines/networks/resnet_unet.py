@@ -65,14 +65,19 @@ class ResNetUNet(nn.Module):
         self.expand = nn.Conv2d(half, 4 * half // 2, 1)
         self.head = nn.Conv2d(half // 2 + fine_channels, out_channels, 3, padding=1)
 
-    def forward(self, image: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Logits of the image's size."""
+    def encode(self, image: Tensor, guide: Tensor | None = None) -> list[Tensor]:
+        """Activations at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size."""
         levels = [self.stem(image)]
         for number, (down, rest) in enumerate(zip(self.downs, self.rests, strict=True)):
             x = down(levels[-1])
             if number == 0 and guide is not None:
                 x = torch.cat([x, guide.to(x.dtype)], 1)
             levels.append(rest(x))
+        return levels
+
+    def forward(self, image: Tensor, guide: Tensor | None = None) -> Tensor:
+        """Logits of the image's size."""
+        levels = self.encode(image, guide)
         x = self.dropout(levels.pop())
         for up in self.ups:
             beside = levels.pop()

@@ -73,33 +73,35 @@ def write_weights(
     path: Path,
     modules: nn.Module | Mapping[str, nn.Module],
     metadata: WeightsMetadata | Mapping[str, Any],
+    *,
+    half: bool = True,
 ) -> Path:
     """Write weights; the same weights and metadata give the same bytes.
 
     Several networks have their names before those of their tensors. Parameters become float16
     unless a value is beyond its range; buffers (statistics of normalisation, counters) keep
-    their type, since they are few and their range is wide. Metadata that come as a mapping are
-    stored as they are, values that are no strings as JSON.
+    their type, since they are few and their range is wide; without ``half`` all keep theirs.
+    Metadata that come as a mapping are stored as they are, values that are no strings as JSON.
     """
     if isinstance(modules, nn.Module):
-        tensors = _tensors(modules)
+        tensors = _tensors(modules, half)
     elif len(modules) == 1:
-        tensors = _tensors(next(iter(modules.values())))
+        tensors = _tensors(next(iter(modules.values())), half)
     else:
         tensors = {
             f"{name}.{key}": tensor
             for name, module in modules.items()
-            for key, tensor in _tensors(module).items()
+            for key, tensor in _tensors(module, half).items()
         }
     strings = metadata.strings() if isinstance(metadata, WeightsMetadata) else _strings(metadata)
     write_atomic(path, _ordered(save(tensors, metadata=strings)))
     return path
 
 
-def _tensors(module: nn.Module) -> dict[str, Tensor]:
+def _tensors(module: nn.Module, half: bool) -> dict[str, Tensor]:
     parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     return {
-        name: _stored(tensor, half=name in parameters)
+        name: _stored(tensor, half=half and name in parameters)
         for name, tensor in module.state_dict().items()
     }
 

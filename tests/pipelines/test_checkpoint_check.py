@@ -108,3 +108,16 @@ def test_figures_that_cannot_be_compared(shelf):
     for name in shelf.tables:
         shelf.write_card(name)
     assert words(shelf) == ["two.safetensors: its first figure cannot be compared with that of one"]
+
+
+def test_networks_of_one_system_are_judged_by_figures_of_their_own(shelf):
+    shelf.add("seg", family="viton-hd.seg")
+    for name in ("alias", "alias-small"):
+        shelf.add(name, family="viton-hd.alias")
+    shelf.tables["seg"]["figures"][0]["metric"] = "accuracy"
+    shelf.tables["alias-small"]["figures"][0]["metric"] = "SSIM"
+    shelf.write()
+    for name in shelf.tables:
+        shelf.write_card(name)
+    wanted = "alias-small.safetensors: its first figure cannot be compared with that of alias"
+    assert words(shelf) == [wanted]

@@ -11,6 +11,7 @@ from pipelines.errors import UsageError
 from pipelines.preprocess.parsing import PARSERS
 from vtonctl import options
 from vtonctl.commands import setup
+from vtonctl.commands.evaluate_tryon import SEG_EXAMPLE, TRYON_EXAMPLE, seg, tryon
 from vtonctl.options import DataFlags, OutputFlags
 
 if TYPE_CHECKING:
@@ -186,7 +187,11 @@ def parse(
     return report.exit_code
 
 
-PARTS = {"parse": (parse, PARSE_EXAMPLE)}
+PARTS = {
+    "parse": (parse, PARSE_EXAMPLE),
+    "tryon": (tryon, TRYON_EXAMPLE),
+    "seg": (seg, SEG_EXAMPLE),
+}
 """What can be judged: function and example by name."""
 
 

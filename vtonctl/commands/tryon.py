@@ -9,6 +9,7 @@ import typer
 
 from pipelines.errors import UsageError
 from pipelines.registry import SYSTEMS
+from pipelines.system_choice import AUTO, choose_system
 from vtonctl import options
 from vtonctl.commands import setup
 from vtonctl.commands.preprocess import make_request
@@ -52,6 +53,14 @@ def run(
             "--system", metavar="NAME", help=f"auto, {', '.join(SYSTEMS)}. [default: auto]"
         ),
     ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE|NAME",
+            help="Weights of the system; may be given for each of its families.",
+        ),
+    ] = None,
     native: Annotated[
         bool, typer.Option("--native", help="Put results back into the original photos.")
     ] = False,
@@ -89,8 +98,9 @@ def run(
     """
     screen = setup.begin(output)
     _check_usage(root, persons, garments, out, pairs, all_pairs)
+    wishes = {"system": system, "weights": weights or None, "seed": seed}
     resolved = setup.settle(
-        root or out, data, prepare, run, seed=seed, system=system, format=format, quality=quality
+        root or out, data, prepare, run, format=format, quality=quality, **wishes
     )
     if show_settings:
         return setup.show_settings(screen, "tryon", resolved)
@@ -132,7 +142,6 @@ def make_tryon_request(
     save_stages: bool = False,
 ) -> TryOnRequest:
     """The request for a root, or for two folders whose root is kept inside ``out``."""
-    system = next(reversed(SYSTEMS)) if settings.system == "auto" else settings.system
     prepare = None
     if root is None and out is not None:
         root = work_root(out)
@@ -142,18 +151,27 @@ def make_tryon_request(
         raise UsageError("no data-set root and no --out given", hint="See: vtonctl tryon --help")
     return TryOnRequest(
         root=root,
-        out=out or root / "results" / system,
+        out=out or root / "results" / _system_name(settings),
         prepare=prepare,
         pairs=pairs,
         all_pairs=all_pairs,
         split=settings.split,
         layout=settings.layout,
-        system=system,
+        system=settings.system,
+        weights=settings.weights,
+        commercial=settings.commercial,
         native=native,
         image_format=settings.format,
         quality=settings.quality,
         save_stages=save_stages,
     )
+
+
+def _system_name(settings: Settings) -> str:
+    """The system that the run will choose, for the name of its folder."""
+    if settings.system != AUTO:
+        return settings.system
+    return choose_system(weights=settings.weights, commercial=settings.commercial).name
 
 
 def work_root(out: Path) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipelines import codecs, registry
@@ -21,6 +20,7 @@ from pipelines.evaluation.parse import evaluate_parse as judge
 from pipelines.labels import BODY8, LIP20, Labels
 from pipelines.layout import CCP, Encoding
 from pipelines.preprocess.parsing import ParseStage
+from vtonctl.runs.package_versions import package_versions
 from vtonctl.runs.parse_cases import (
     LabelledData,
     ParseCases,
@@ -122,7 +122,7 @@ def evaluate_parse(
     protocol = {
         **_protocol_of_data(request, cases, plan, len(everything)),
         **_protocol_of_figures(request, found),
-        "versions": _versions(PACKAGES + (AP_PACKAGES if detection else ())),
+        "versions": package_versions(PACKAGES + (AP_PACKAGES if detection else ())),
     }
     return ParseReport(found, protocol, groupings[0], tuple(cases.left_out))
 
@@ -247,13 +247,3 @@ def _protocol_of_figures(request: EvaluateParseRequest, found: ParseEvaluation) 
         "a joint of the arms, hip or knee of the legs, knee or ankle of the feet",
         "time": "of the parser alone, without pose, reading and writing; median over the photos",
     }
-
-
-def _versions(packages: tuple[str, ...]) -> str:
-    found = []
-    for package in packages:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            found.append(f"{package} (not installed)")
-    return ", ".join(found)

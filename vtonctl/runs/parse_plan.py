@@ -65,9 +65,9 @@ def plan_parse(request: PreprocessRequest, options: RunOptions) -> ParsePlan:
     return ParsePlan(choice, options.compute or device.plan(options.device, options.precision))
 
 
-def refuse_unused_device(options: RunOptions, plan: ParsePlan | None) -> None:
+def refuse_unused_device(options: RunOptions, *used: Compute | None) -> None:
     """Raise ``ConfigError`` if a GPU was asked for and nothing in the run uses it."""
-    if options.compute or options.device in ("auto", "cpu") or (plan and plan.compute):
+    if options.compute or options.device in ("auto", "cpu") or any(used):
         return
     device.plan(options.device, options.precision)  # a device that is not there comes first
     raise ConfigError(

@@ -53,7 +53,7 @@ def run_preprocess(
     clock = Clock()
     check_preprocess(request)
     parse = plan_parse(request, options)
-    refuse_unused_device(options, parse if "parse" in _runnable(request) else None)
+    refuse_unused_device(options, parse.compute if "parse" in _runnable(request) else None)
     with (
         listening() as stop,
         open_session(request.root, "preprocess", options, sink, stop) as session,

@@ -31,7 +31,8 @@ def recall_request(run: RunRecord) -> Recalled:
         if run.command == "preprocess":
             return Recalled(_preprocess(asked), seed, compute)
         prepare = _preprocess(asked["prepare"]) if asked["prepare"] else None
-        request = TryOnRequest(**{**_paths(asked, "root", "out", "pairs"), "prepare": prepare})
+        made = {**_paths(asked, "root", "out", "pairs"), "prepare": prepare}
+        request = TryOnRequest(**{**made, "weights": tuple(asked.get("weights", ()))})
         return Recalled(request, seed, compute)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -79,6 +79,10 @@ class TryOnRequest:
     split: str = "test"
     layout: str = "viton-hd"
     system: str = "auto"
+    weights: tuple[str, ...] = ()
+    """Weights of the system, by name or file; for families without any the best are taken."""
+    commercial: bool = False
+    """Use only weights of a system that allow commercial use."""
     native: bool = False
     """Put the result back into the original photo at its own resolution."""
     image_format: str = "png"

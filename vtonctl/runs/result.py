@@ -60,6 +60,28 @@ class ParserUsed:
 
 
 @dataclass(frozen=True)
+class SystemWeights:
+    """One file of weights of a try-on system."""
+
+    family: str
+    name: str
+    """Name in the manifest, or the user's file."""
+    sha256: str
+    tier: str
+    """``open`` (free for commercial use) or ``research``; empty if the file does not say."""
+
+
+@dataclass(frozen=True)
+class SystemUsed:
+    """The try-on system of a run; all but the name is empty where it needs no weights."""
+
+    name: str
+    weights: tuple[SystemWeights, ...] = ()
+    device: str = ""
+    precision: str = ""
+
+
+@dataclass(frozen=True)
 class RunResult:
     """The whole run."""
 
@@ -77,6 +99,8 @@ class RunResult:
     """Estimated duration of what is to do (with ``dry_run``)."""
     parser: ParserUsed | None = None
     """The parser that this run's parses are made with; None if it makes none."""
+    system: SystemUsed | None = None
+    """The try-on system; None of a run that dresses nobody."""
 
     def count(self, *statuses: str) -> int:
         """Number of outcomes with one of these statuses."""

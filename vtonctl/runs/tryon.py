@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from pipelines.errors import ConfigError
-from pipelines.registry import STAGES, SYSTEMS
+from pipelines.registry import STAGES
 from pipelines.stage import Subject
 from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.engine import run_tasks
@@ -24,6 +24,7 @@ from vtonctl.runs.result_lines import ResultsFile
 from vtonctl.runs.rundir import RunDir
 from vtonctl.runs.session import Clock, Session, noted_run, open_session
 from vtonctl.runs.stop import listening
+from vtonctl.runs.system_plan import plan_system
 from vtonctl.runs.tasks import PairTask, StageSpec
 
 SCOPE = "results"
@@ -34,21 +35,24 @@ def run_tryon(request: TryOnRequest, options: RunOptions, sink: ProgressSink) ->
     """Dress each person of the pairs in its garment; only what changed is done.
 
     Raises ``UsageError`` and ``ConfigError`` for a request that cannot be, ``WeightsMissing`` for
-    a parser whose weights are not there, ``ListError`` for a bad pairs list, ``InputError`` for
-    photos that are not there, ``RootLocked`` while another run holds the output folder,
-    ``StorageError`` when files cannot be written.
+    a parser or a system whose weights are not there, ``ListError`` for a bad pairs list,
+    ``InputError`` for photos that are not there, ``RootLocked`` while another run holds the
+    output folder, ``StorageError`` when files cannot be written.
     """
     clock = Clock()
     check_tryon(request)
     if request.image_format not in FORMATS:
         raise ConfigError(f"not a format: {request.image_format}", hint="Known: png, jpg, webp.")
-    spec = system_spec(request)
+    system = plan_system(request, options)
     parse = plan_parse(request.prepare, options) if request.prepare else None
-    refuse_unused_device(options, parse)
+    compute = system.compute or (parse.compute if parse else None)
+    refuse_unused_device(options, compute)
+    if system.choice.reason:
+        sink.note(system.choice.reason)
     with (
         listening() as stop,
         open_session(request.out, STAGE, options, sink, stop) as session,
-        noted_run(session, STAGE, request, parse.compute if parse else None) as note,
+        noted_run(session, STAGE, request, compute) as note,
         _data_session(session, request) as data_session,
     ):
         # a bad list is found before anything is worked on
@@ -57,7 +61,7 @@ def run_tryon(request: TryOnRequest, options: RunOptions, sink: ProgressSink) ->
         if request.prepare and parse:
             prepared = prepare(data_session, request.prepare, names, parse)
         specs = make_specs(request.prepare or PreprocessRequest(request.root), parse or ParsePlan())
-        planner = _planner(session, data_session, request, spec, specs, prepared)
+        planner = _planner(session, data_session, request, system.spec, specs, prepared)
         outcomes, estimate = _dress(session, planner, pairs)
         total = _sum(estimate, prepared.estimate_s if prepared else 0.0)
         if options.dry_run and total is None:
@@ -72,22 +76,15 @@ def run_tryon(request: TryOnRequest, options: RunOptions, sink: ProgressSink) ->
             dry_run=options.dry_run,
             estimate_s=total or 0.0,
             parser=prepared.parser if prepared else None,
+            system=system.used,
         )
         note.status = result.status
     return result
 
 
-def system_spec(request: TryOnRequest) -> StageSpec:
-    """The system of a request. Raises ``ConfigError`` for an unknown name."""
-    name = next(reversed(SYSTEMS)) if request.system == "auto" else request.system
-    if name not in SYSTEMS:
-        raise ConfigError(
-            f"unknown try-on system {name!r}",
-            code="unknown_name",
-            hint=f"Known: {', '.join(SYSTEMS)}.",
-        )
-    info, target = SYSTEMS[name]
-    return StageSpec(info, target, dict(request.params))
+def system_spec(request: TryOnRequest, options: RunOptions | None = None) -> StageSpec:
+    """The system of a request, ready to be built. Raises what ``plan_system`` raises."""
+    return plan_system(request, options or RunOptions()).spec
 
 
 @contextmanager

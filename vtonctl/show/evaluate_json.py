@@ -126,8 +126,8 @@ def parse_document(
         median_wall_ms=number(found.median_wall_ms),
         median_processor_ms=number(found.median_processor_ms),
         photos=tuple(map(_photo, found.photos)),
-        failed=tuple(_failure(p.item, p.error) for p in found.failed),
-        left_out=tuple(_failure(item, error) for item, error in report.left_out),
+        failed=tuple(photo_failure(p.item, p.error) for p in found.failed),
+        left_out=tuple(photo_failure(item, error) for item, error in report.left_out),
         files=files,
     )
 
@@ -196,5 +196,6 @@ def _photo(photo: PhotoScore) -> PhotoRow:
     )
 
 
-def _failure(item: str, error: Any) -> PhotoFailure:
+def photo_failure(item: str, error: Any) -> PhotoFailure:
+    """An ``ItemError`` of an item."""
     return PhotoFailure(item=item, code=error.code, message=error.message, hint=error.hint)

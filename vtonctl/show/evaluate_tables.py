@@ -5,60 +5,28 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
+from vtonctl.show import sections
 from vtonctl.show.evaluate_json import (
     ClassRow,
     EvaluateParseDocument,
     GroupTable,
     LabelRow,
-    PhotoFailure,
     PrecisionRow,
 )
-from vtonctl.show.words import visible
-
-MAX_ITEMS = 20
-"""Names and failures that are shown; the JSON document has all."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, sentences, and a table whose first column is words."""
-
-    heading: str
-    sentences: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
+from vtonctl.show.sections import MAX_ITEMS, Section, figure
 
 
 def words(document: EvaluateParseDocument, *, quiet: bool = False) -> list[RenderableType]:
     """For the terminal; with ``quiet`` only what failed."""
-    parts: list[RenderableType] = []
-    for section in _failures(document) if quiet else sections(document):
-        parts.append(Text(section.heading, "bold"))
-        parts += [Text(visible(sentence)) for sentence in section.sentences]
-        if section.rows:
-            parts.append(_table(section))
-        parts.append(Text())
-    return parts
+    return sections.words(_failures(document) if quiet else _sections(document))
 
 
 def markdown(document: EvaluateParseDocument) -> str:
     """The same as Markdown, for documents and notes."""
-    blocks = []
-    for section in sections(document):
-        blocks.append(f"## {section.heading}")
-        blocks += section.sentences
-        if section.rows:
-            rule = ["---", *["---:"] * (len(section.columns) - 1)]
-            numbers = "protocol" != section.heading
-            lines = (section.columns, rule if numbers else ["---"] * 2, *section.rows)
-            blocks.append("\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines))
-    return "\n\n".join(blocks) + "\n"
+    return sections.markdown(_sections(document))
 
 
 def photos_csv(document: EvaluateParseDocument) -> str:
@@ -80,10 +48,9 @@ def photos_csv(document: EvaluateParseDocument) -> str:
     return out.getvalue()
 
 
-def sections(document: EvaluateParseDocument) -> Iterator[Section]:
+def _sections(document: EvaluateParseDocument) -> Iterator[Section]:
     """Everything in the order in which it is read."""
-    rows = tuple(document.protocol.items())
-    yield Section("protocol", columns=("what", "how"), rows=rows)
+    yield sections.protocol(document.protocol)
     main, *others = document.groupings
     yield _main(document, main)
     for table in others:
@@ -99,14 +66,14 @@ def sections(document: EvaluateParseDocument) -> Iterator[Section]:
 
 def _main(document: EvaluateParseDocument, table: GroupTable) -> Section:
     rows = [
-        (row.label, _figure(row.accuracy), _figure(row.iou), _figure(row.boundary_f))
+        (row.label, figure(row.accuracy), figure(row.iou), figure(row.boundary_f))
         for row in _occurring(table)
     ]
-    rows.append(("mean", "", _figure(table.miou), _figure(table.boundary_f)))
+    rows.append(("mean", "", figure(table.miou), figure(table.boundary_f)))
     sentences = [
         f"Groups {table.name}: {table.rule}.",
-        f"mIoU {_figure(table.miou)}, mean boundary F {_figure(table.boundary_f)}, pixel accuracy "
-        f"{_figure(table.pixel_accuracy)}, {len(document.photos)} photos.",
+        f"mIoU {figure(table.miou)}, mean boundary F {figure(table.boundary_f)}, pixel accuracy "
+        f"{figure(table.pixel_accuracy)}, {len(document.photos)} photos.",
     ]
     if document.median_wall_ms is not None and document.median_processor_ms is not None:
         sentences.append(
@@ -130,9 +97,9 @@ def _doubts(document: EvaluateParseDocument) -> list[str]:
 
 
 def _beside(table: GroupTable, name: str = "") -> Section:
-    rows = tuple((r.label, _figure(r.accuracy), _figure(r.iou)) for r in _occurring(table))
+    rows = tuple((r.label, figure(r.accuracy), figure(r.iou)) for r in _occurring(table))
     sentence = f"{table.rule[:1].upper()}{table.rule[1:]}."
-    mean = ("mean", "", _figure(table.miou))
+    mean = ("mean", "", figure(table.miou))
     return Section(
         f"labels ({name or table.name})", (sentence,), ("label", "accuracy", "IoU"), (*rows, mean)
     )
@@ -176,13 +143,13 @@ def _instances(rows: Sequence[ClassRow]) -> Section:
 
 
 def _yolo(row: PrecisionRow) -> tuple[str, ...]:
-    return tuple(map(_figure, (row.precision, row.recall, row.ap50, row.ap)))
+    return tuple(map(figure, (row.precision, row.recall, row.ap50, row.ap)))
 
 
 def _precisions(mean: ClassRow) -> Section:
     """The form of COCO's tables: bbox and segm AP at .5 to .95, .5 and .75."""
     rows = tuple(
-        (name, _figure(row.ap), _figure(row.ap50), _figure(row.ap75))
+        (name, figure(row.ap), figure(row.ap50), figure(row.ap75))
         for name, row in (("bbox", mean.box), ("segm", mean.mask))
     )
     return Section("average precision, all classes", (), ("", "AP@.5:.95", "AP@.5", "AP@.75"), rows)
@@ -194,34 +161,9 @@ def _failures(document: EvaluateParseDocument) -> Iterator[Section]:
         ("left out: their truth cannot be used", document.left_out),
     )
     for heading, failures in told:
-        if failures:
-            yield Section(heading, _reasons(failures))
-
-
-def _reasons(failures: Sequence[PhotoFailure]) -> tuple[str, ...]:
-    lines = [f"{f.item}: {f.code}: {f.message}" for f in failures[:MAX_ITEMS]]
-    more = len(failures) - MAX_ITEMS
-    return (*lines, *([f"... and {more} more"] if more > 0 else []))
+        yield from sections.failures(heading, failures)
 
 
 def _names(items: Sequence[str]) -> str:
     more = len(items) - MAX_ITEMS
     return ", ".join(items[:MAX_ITEMS]) + (f" and {more} more" if more > 0 else "")
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _table(section: Section) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, heading in enumerate(section.columns):
-        numbers = place > 0 and section.heading != "protocol"
-        table.add_column(heading, overflow="fold", justify="right" if numbers else "left")
-    for row in section.rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))
-    return table

@@ -16,6 +16,9 @@ from vtonctl.runs.result import ItemOutcome, RunResult
 from vtonctl.show.document import Document as Document
 from vtonctl.show.document import Part as Part
 from vtonctl.show.evaluate_json import EvaluateParseDocument as EvaluateParseDocument
+from vtonctl.show.evaluate_tryon_json import EvaluateSegDocument as EvaluateSegDocument
+from vtonctl.show.evaluate_tryon_json import EvaluateTryonDocument as EvaluateTryonDocument
+from vtonctl.show.weights_json import ImportDocument as ImportDocument
 from vtonctl.show.weights_json import WeightsDocument as WeightsDocument
 
 
@@ -73,6 +76,24 @@ class RunParser(Part):
     precision: str
 
 
+class RunSystemWeights(Part):
+    """One file of weights of a try-on system."""
+
+    family: str
+    name: str
+    sha256: str
+    tier: str
+
+
+class RunSystem(Part):
+    """The try-on system that dressed people; all but the name is empty if it has no weights."""
+
+    name: str
+    weights: tuple[RunSystemWeights, ...]
+    device: str
+    precision: str
+
+
 class RunDocument(Document):
     """What ``preprocess``, ``tryon``, ``retry`` and ``demo`` did, or with ``--dry-run`` would."""
 
@@ -88,6 +109,7 @@ class RunDocument(Document):
     failures: tuple[Failure, ...]
     flagged: tuple[Flagged, ...]
     parser: RunParser | None
+    system: RunSystem | None
     report: str | None
 
 
@@ -252,6 +274,9 @@ DOCUMENTS: tuple[type[Document], ...] = (
     DoctorDocument,
     ErrorDocument,
     EvaluateParseDocument,
+    EvaluateSegDocument,
+    EvaluateTryonDocument,
+    ImportDocument,
     PairsDocument,
     ReportDocument,
     RunDocument,
@@ -298,6 +323,7 @@ def run_document(
             if o.flags
         ),
         parser=RunParser(**asdict(result.parser)) if result.parser else None,
+        system=RunSystem(**asdict(result.system)) if result.system else None,
         report=report,
     )
 

@@ -33,7 +33,7 @@ def run(document: RunDocument, *, quiet: bool = False) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if not quiet:
         parts += [counts_table("stage", document.stages), _sentence(document)]
-        parts += _parser(document)
+        parts += _parser(document) + _system(document)
     parts += _failures(document.failures)
     if not quiet:
         parts += _flagged(document)
@@ -163,6 +163,18 @@ def _parser(document: RunDocument) -> list[RenderableType]:
     facts = (parser.weights, f"{parser.tier} licence tier" if parser.tier else "")
     more = ", ".join(filter(None, (*facts, parser.device, parser.precision)))
     return [Text(f"parser: {parser.name}{f' ({more})' if more else ''}")]
+
+
+def _system(document: RunDocument) -> list[RenderableType]:
+    """Which try-on system and weights people are dressed with."""
+    system = document.system
+    if system is None:
+        return []
+    names = ", ".join(one.name for one in system.weights)
+    tiers = ", ".join(sorted({one.tier for one in system.weights} - {""}))
+    facts = (names, f"{tiers} licence tier" if tiers else "", system.device, system.precision)
+    more = ", ".join(filter(None, facts))
+    return [Text(f"system: {system.name}{f' ({more})' if more else ''}")]
 
 
 def _failures(failed: Sequence[Failure]) -> list[RenderableType]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from vtonctl.show.weights_json import AUTO, WeightsDocument
+from vtonctl.show.weights_json import AUTO, ImportDocument, WeightsDocument
 
 Shown = RenderableType
 _COLOURS = {"whole": "green", "wrong": "yellow", "damaged": "bold red", "absent": "bold red"}
 
 
 def listed(document: WeightsDocument) -> list[Shown]:
-    """One row for each file, with its first figure."""
+    """One row for each file, with its first figure; then the user's own files."""
     if not document.weights:
-        return [Text(f"{document.folder}: the package carries no weights")]
+        none = Text(f"{document.folder}: the package carries no weights")
+        return [none, *_users(document)]
     table = _table("weights", "family", "tier", "size", "figure", "state")
     for row in document.weights:
         figure = row.figures[0]
@@ -27,7 +30,7 @@ def listed(document: WeightsDocument) -> list[Shown]:
             Text(f"{figure.value:g} {figure.metric} ({figure.protocol})"),
             Text(row.state, _COLOURS.get(row.state, "")),
         )
-    return [table, *_choices(document)]
+    return [table, *_choices(document), *_users(document)]
 
 
 def verified(document: WeightsDocument) -> list[Shown]:
@@ -51,6 +54,33 @@ def licences(document: WeightsDocument) -> list[Shown]:
         data = "\n".join(f"{d.name} ({d.licence}, {d.images} images)" for d in row.data)
         table.add_row(Text(row.name), row.tier, Text(row.licence), Text(row.terms), Text(data))
     return [table, *_choices(document)]
+
+
+def imported(document: ImportDocument) -> list[Shown]:
+    """One row for each file, what went wrong, and what to type next."""
+    shown: list[Shown] = []
+    if document.imported:
+        table = _table("weights", "network", "family", "size", "licence")
+        for row in document.imported:
+            size = f"{row.bytes / 1e6:.1f} MB {row.precision}"
+            table.add_row(Text(row.name), row.network, row.family, size, Text(row.licence))
+        names = " ".join(f"--weights {shlex.quote(name)}" for name in document.usable_as)
+        system = document.imported[0].family.partition(".")[0]
+        shown += [table, Text(f"in {document.folder}")]
+        shown += [Text(f"next: vtonctl tryon ROOT --system {system} {names}")]
+    for failure in document.failures:
+        shown += [Text(failure.message, "bold red"), Text(f"next: {failure.hint}")]
+    return shown
+
+
+def _users(document: WeightsDocument) -> list[Shown]:
+    if not document.imported:
+        return []
+    table = _table("imported", "family", "tier", "licence", "file")
+    for row in document.imported:
+        family = row.family or "cannot be read"
+        table.add_row(Text(row.name), Text(family), row.tier, Text(row.licence), Text(row.file))
+    return [Text(), table]
 
 
 def _choices(document: WeightsDocument) -> list[Shown]:

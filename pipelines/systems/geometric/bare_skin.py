@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.rendering.fill import Floats, grown, shrunk
 from pipelines.systems.geometric.body_frame import (
     filled_polygon,
     hips,
     shoulders,
     torso_polygon,
 )
-from pipelines.systems.geometric.fill import Floats, grown, shrunk
 from pipelines.systems.geometric.limbs import Arm, find_arm
 from pipelines.systems.geometric.parse_repair import skin_like
 from pipelines.systems.geometric.regions import Regions

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from pipelines.systems.geometric.fill import Floats
+from pipelines.rendering.fill import Floats
 from pipelines.systems.geometric.layers import Bytes, PersonLayers
 from pipelines.systems.geometric.shading import relight, rounded, shadow
 from pipelines.types import Alpha, Image

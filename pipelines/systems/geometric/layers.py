@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.labels import LIP20
-from pipelines.stage import PersonInputs
-from pipelines.systems.geometric.bare_skin import bare_skin
-from pipelines.systems.geometric.body_frame import filled_polygon, hips, shoulders, torso_polygon
-from pipelines.systems.geometric.fill import (
+from pipelines.rendering.fill import (
     Floats,
     closed,
     fill_holes,
@@ -22,6 +19,9 @@ from pipelines.systems.geometric.fill import (
     opened,
     shrunk,
 )
+from pipelines.stage import PersonInputs
+from pipelines.systems.geometric.bare_skin import bare_skin
+from pipelines.systems.geometric.body_frame import filled_polygon, hips, shoulders, torso_polygon
 from pipelines.systems.geometric.regions import Regions, find_regions
 from pipelines.types import Image, Mask
 

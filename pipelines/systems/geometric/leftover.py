@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from pipelines.rendering.fill import grown, shrunk
 from pipelines.systems.geometric.body_frame import filled_polygon, torso_polygon
 from pipelines.systems.geometric.compose import Composite
-from pipelines.systems.geometric.fill import grown, shrunk
 from pipelines.systems.geometric.layers import PersonLayers
 from pipelines.systems.geometric.parse_repair import garment_colours, skin_like
 from pipelines.systems.geometric.regions import Regions

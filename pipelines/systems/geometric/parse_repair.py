@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.labels import LIP20
-from pipelines.systems.geometric.fill import grown, opened, parts, shrunk
+from pipelines.rendering.fill import grown, opened, parts, shrunk
 from pipelines.types import Image, Keypoints, Mask
 
 _RIM_LEVELS = 16.0

@@ -15,15 +15,7 @@ from numpy.typing import NDArray
 from pipelines.body import Body25
 from pipelines.errors import ItemError
 from pipelines.labels import LIP20
-from pipelines.stage import PersonInputs
-from pipelines.systems.geometric.body_frame import (
-    body_unit,
-    filled_polygon,
-    hips,
-    shoulders,
-    torso_polygon,
-)
-from pipelines.systems.geometric.fill import (
+from pipelines.rendering.fill import (
     closed,
     fill_holes,
     grown,
@@ -31,6 +23,14 @@ from pipelines.systems.geometric.fill import (
     opened,
     parts,
     shrunk,
+)
+from pipelines.stage import PersonInputs
+from pipelines.systems.geometric.body_frame import (
+    body_unit,
+    filled_polygon,
+    hips,
+    shoulders,
+    torso_polygon,
 )
 from pipelines.systems.geometric.parse_repair import (
     collar_called_hair,

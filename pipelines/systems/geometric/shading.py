@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.systems.geometric.fill import Floats, shrunk
+from pipelines.rendering.fill import Floats, shrunk
 from pipelines.systems.geometric.regions import Regions
 
 _FOLD_LIMIT = 0.2

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.systems.geometric.fill import Floats, membrane, shrunk
+from pipelines.rendering.fill import Floats, membrane, shrunk
 from pipelines.systems.geometric.regions import Regions
 from pipelines.types import Mask
 

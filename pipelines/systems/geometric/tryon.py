@@ -17,11 +17,11 @@ from pipelines.quality import (
     pose_certainty,
     pose_flags,
 )
+from pipelines.rendering.fill import Floats
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
 from pipelines.systems.geometric import garment as garments
 from pipelines.systems.geometric.body_target import BodyTarget, body_target
 from pipelines.systems.geometric.compose import Cloth, Composite, as_levels, compose, picture
-from pipelines.systems.geometric.fill import Floats
 from pipelines.systems.geometric.layers import PersonLayers, split_person
 from pipelines.systems.geometric.leftover import leftover_share, parse_agreement, uncovered_share
 from pipelines.systems.geometric.shading import fold_map

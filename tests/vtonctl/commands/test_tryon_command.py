@@ -25,7 +25,7 @@ def test_two_folders_are_prepared_inside_out_and_all_pairs_made(asked, folders):
     assert request.root == request.prepare.root == out / ".vtonctl" / "data"
     assert (request.prepare.photos, request.prepare.garments) == (people, tops)
     assert request.all_pairs and request.pairs is None
-    assert request.system == "geometric"
+    assert request.system == "auto"
 
 
 def test_a_list_limits_the_pairs_of_two_folders(asked, folders, tmp_path):

@@ -6,7 +6,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 from skimage.morphology import dilation, disk
 
-from pipelines.systems.geometric.fill import (
+from pipelines.rendering.fill import (
     fill_holes,
     grain,
     grown,

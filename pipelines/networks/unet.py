@@ -1,0 +1,70 @@
+"""The plain U-Net of VITON-HD's and ACGPN's generators.
+
+Layers and key names are those of the published checkpoints (VITON-HD's segmentation generator;
+ACGPN's G1, G2, G and the refinement of its warp). Source of the form: Ronneberger, Fischer and
+Brox, "U-Net" (MICCAI 2015), with instance normalisation and nearest-neighbour steps up.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+STRIDE = 16
+"""Height and width of the input must be multiples of this."""
+
+
+class UNet(nn.Module):
+    """``[B, in_channels, H, W]`` to ``[B, out_channels, H, W]``; H and W multiples of 16.
+
+    Five levels of ``width`` x 1, 2, 4, 8 and 16 channels; the default is the published size.
+    ``dropout`` acts behind the two deepest levels, in training only. Raises ``ValueError`` for
+    another size.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, width: int = 64, dropout: float = 0.5
+    ) -> None:
+        super().__init__()
+        w1, w2, w3, w4, w5 = (width * factor for factor in (1, 2, 4, 8, 16))
+        self.conv1 = _double(in_channels, w1)
+        self.conv2 = _double(w1, w2)
+        self.conv3 = _double(w2, w3)
+        self.conv4 = _double(w3, w4)
+        self.conv5 = _double(w4, w5)
+        self.up6, self.conv6 = _up(w5, w4), _double(w5, w4)
+        self.up7, self.conv7 = _up(w4, w3), _double(w4, w3)
+        self.up8, self.conv8 = _up(w3, w2), _double(w3, w2)
+        self.up9 = _up(w2, w1)
+        self.conv9 = _double(w2, w1).append(nn.Conv2d(w1, out_channels, 3, padding=1))
+        self.pool = nn.MaxPool2d(2)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps of the input's size, without an activation."""
+        if x.shape[-2] % STRIDE or x.shape[-1] % STRIDE:
+            found = "x".join(map(str, x.shape[-2:]))
+            raise ValueError(f"height and width must be multiples of {STRIDE}, got {found}")
+        level1 = self.conv1(x)
+        level2 = self.conv2(self.pool(level1))
+        level3 = self.conv3(self.pool(level2))
+        level4 = self.drop(self.conv4(self.pool(level3)))
+        level5 = self.drop(self.conv5(self.pool(level4)))
+        # parity: what is carried across comes first, what comes from below second
+        x = self.conv6(torch.cat((level4, self.up6(level5)), 1))
+        x = self.conv7(torch.cat((level3, self.up7(x)), 1))
+        x = self.conv8(torch.cat((level2, self.up8(x)), 1))
+        made: Tensor = self.conv9(torch.cat((level1, self.up9(x)), 1))
+        return made
+
+
+def _double(inside: int, outside: int) -> nn.Sequential:
+    return nn.Sequential(*_block(inside, outside), *_block(outside, outside))
+
+
+def _up(inside: int, outside: int) -> nn.Sequential:
+    return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), *_block(inside, outside))
+
+
+def _block(inside: int, outside: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inside, outside, 3, padding=1), nn.InstanceNorm2d(outside), nn.ReLU()

@@ -1,0 +1,1 @@
+"""Composing pictures: what several try-on systems share."""

@@ -1,0 +1,117 @@
+"""The steps between the networks of VITON-HD, each a pure function of the step before.
+
+Source: the published inference script (Choi et al. 2021). All tensors are ``[1, C, H, W]``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipelines.labels import VITONHD7
+from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
+from pipelines.systems.viton_hd.conditions import (
+    GarmentConditions,
+    PersonConditions,
+    bilinear,
+    nearest,
+    one_hot,
+    seven_of_thirteen,
+)
+from pipelines.types import Image, Size
+
+NOISE_SHARE = 0.159
+"""Share of ones in the noise channel.
+
+parity: the published code draws Gaussian numbers into an 8-bit array, where nearly all of them
+saturate; what is left is a binary mask with so many ones.
+"""
+
+BLUR = (15, 3.0)
+"""Side and deviation in pixels of the blur that smooths a layout 768 pixels wide."""
+
+_REFERENCE_WIDTH = 768
+
+
+def binary_noise(seed: int) -> Tensor:
+    """The noise channel ``float32 [1, 1, 256, 192]``, 0 or 1, the same for a seed everywhere."""
+    drawn = np.random.Generator(np.random.PCG64(seed)).random(MATCHING)
+    return torch.from_numpy((drawn < NOISE_SHARE).astype(np.float32))[None, None]
+
+
+def seg_input(person: PersonConditions, garment: GarmentConditions, noise: Tensor) -> Tensor:
+    """21 channels at 256x192: garment mask, garment, garment-free parse, pose, noise."""
+    parts = (garment.masked, person.parse_agnostic, person.pose_bilinear, noise)
+    return torch.cat([part.to(garment.masked) for part in parts], 1)
+
+
+def smoothed_maps(maps: Tensor, size: Size, blur: tuple[int, float] = BLUR) -> Tensor:
+    """The 13 maps enlarged and blurred, still after the sigmoid."""
+    enlarged = bilinear(maps.float(), size)
+    side, sigma = blur
+    if side <= 1:
+        return enlarged
+    steps = torch.arange(side, dtype=torch.float32, device=maps.device) - side // 2
+    kernel = torch.exp(-(steps**2) / (2 * sigma**2))
+    kernel = (kernel / kernel.sum()).expand(maps.shape[1], 1, 1, side)
+    # the border is padded with zeros, as published
+    padding, groups = side // 2, maps.shape[1]
+    blurred = F.conv2d(enlarged, kernel, padding=(0, padding), groups=groups)
+    return F.conv2d(blurred, kernel.transpose(2, 3), padding=(padding, 0), groups=groups)
+
+
+def scaled_blur(width: int) -> tuple[int, float]:
+    """``BLUR`` as the same share of a picture of another width (our choice)."""
+    scale = width / _REFERENCE_WIDTH
+    return 2 * round(BLUR[0] // 2 * scale) + 1, BLUR[1] * scale
+
+
+def layout_ids(maps: Tensor) -> Tensor:
+    """VITONHD13 ids ``int64 [H, W]`` of the highest map."""
+    return maps[0].argmax(0)
+
+
+def seven_maps(ids: Tensor) -> Tensor:
+    """One-hot VITONHD7 ``float32 [1, 7, H, W]`` of VITONHD13 ids ``[H, W]``."""
+    return one_hot(seven_of_thirteen(ids), len(VITONHD7))
+
+
+def gmm_input(person: PersonConditions, parse: Tensor) -> Tensor:
+    """7 channels at 256x192: upper clothes of the layout, pose, garment-free picture."""
+    upper = nearest(parse[:, VITONHD7.UPPER, None], MATCHING)
+    return torch.cat((upper, person.pose_nearest, person.agnostic_nearest), 1)
+
+
+def warped(picture: Tensor, grid: Tensor) -> Tensor:
+    """A garment or its mask, sampled by the grid."""
+    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def misalignment(parse: Tensor, warped_mask: Tensor) -> tuple[Tensor, Tensor]:
+    """``misalign`` ``[1, 1, H, W]`` in 0..1 and ``parse_div`` ``[1, 8, H, W]``.
+
+    Misaligned is what the layout calls upper clothes and the warped garment does not cover; it is
+    split off that channel and put last.
+    """
+    upper = slice(VITONHD7.UPPER, VITONHD7.UPPER + 1)
+    misalign = (parse[:, upper] - warped_mask).clamp(min=0)
+    divided = torch.cat((parse, misalign), 1)
+    divided[:, upper] -= misalign
+    return misalign, divided
+
+
+def alias_input(person: PersonConditions, warped_garment: Tensor) -> Tensor:
+    """9 channels: garment-free picture, pose, warped garment."""
+    return torch.cat((person.agnostic, person.pose, warped_garment), 1)
+
+
+def quantised(picture: Tensor, *, parity: bool = False) -> Image:
+    """A picture in -1..1 as ``uint8 [H, W, 3]``; ``parity`` truncates instead of rounding."""
+    scaled = ((picture[0].float() + 1) / 2 * 255).clamp(0, 255)
+    # parity: the published code truncates, which darkens by half a level
+    whole = scaled if parity else scaled.round()
+    made: NDArray[np.uint8] = whole.to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(made)

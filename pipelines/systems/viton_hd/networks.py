@@ -1,0 +1,156 @@
+"""The three networks of VITON-HD; without arguments each has its published size and key names.
+
+Source: Choi et al., "VITON-HD: High-Resolution Virtual Try-On via Misalignment-Aware
+Normalization" (CVPR 2021). Constructors load no weights.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipelines.networks.alias import ALIASResBlock, Noise, resized
+from pipelines.networks.correlation import GeometricMatcher
+from pipelines.networks.tps_grid import VITON_HD, TpsGrid
+from pipelines.networks.unet import UNet
+from pipelines.types import Size
+
+_MASKED = 5
+"""So many blocks, from the smallest on, normalise the misaligned region by itself."""
+_WIDTHS = (16.0, 16.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5)
+"""Channels behind each block, in units of the width."""
+_LEVELS = {
+    "normal": (0, 1, 1, 2, 3, 4, 5),
+    "more": (0, 1, 2, 3, 4, 5, 6),
+    "most": (0, 1, 2, 3, 4, 5, 6, 7),
+}
+"""How often the size of the smallest level has been doubled in each block."""
+
+
+class SegGenerator(UNet):
+    """Layout of the dressed person: ``[B, 21, 256, 192]`` to 13 maps in 0..1 (``VITONHD13``).
+
+    Input: garment mask 1, garment times mask 3, garment-free parse 13, pose picture 3, noise 1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 21,
+        out_channels: int = 13,
+        *,
+        width: int = 64,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__(in_channels, out_channels, width=width, dropout=dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps behind a sigmoid (each for itself, no softmax), of the input's size."""
+        return torch.sigmoid(self.logits(x))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """The same before the sigmoid, for losses."""
+        return super().forward(x)
+
+
+class GMM(GeometricMatcher):
+    """The garment's warp: person and garment, both at 256x192, to theta and a sampling grid.
+
+    Person: upper clothes of the layout 1, pose picture 3, garment-free picture 3. Garment: 3.
+    ``size`` is the grid's and may be any.
+    """
+
+    def __init__(
+        self,
+        a_channels: int = 7,
+        b_channels: int = 3,
+        *,
+        size: Size = Size(1024, 768),  # noqa: B008 - a tuple
+        width: int = 64,
+        grid_size: int = 5,
+    ) -> None:
+        super().__init__(a_channels, b_channels, width=width, grid_size=grid_size)
+        self.grid = TpsGrid(size, VITON_HD, grid_size=grid_size)
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Theta ``[B, 50]`` in -1..1 and the grid ``float32 [B, H, W, 2]`` of ``grid_sample``."""
+        theta = self.theta(a, b)
+        return theta, self.grid(theta)
+
+
+class ALIASGenerator(nn.Module):
+    """The dressed person's picture, ``[B, 3, H, W]`` in -1..1.
+
+    ``width`` 64 and ``upsampling`` "most" are the published size. Sizes are doubled 7 times with
+    "most", 6 with "more", 5 with "normal"; height and width must be multiples of 128, 64, 32.
+    ``feature_channels`` are those by which the input enters each level, ``hidden`` those inside
+    each normalisation. "normal" is our choice: the published code of that name does not run.
+    Raises ``ValueError`` for other names and sizes.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 9,
+        semantic_channels: int = 7,
+        *,
+        width: int = 64,
+        upsampling: str = "most",
+        feature_channels: int = 16,
+        hidden: int = 128,
+    ) -> None:
+        super().__init__()
+        if upsampling not in _LEVELS:
+            raise ValueError(f"upsampling {upsampling!r}; known: {', '.join(_LEVELS)}")
+        self.levels = _LEVELS[upsampling]
+        self.stride = 2 ** self.levels[-1]
+        """Height and width must be multiples of this."""
+        outside = [int(width * factor) for factor in _WIDTHS[: len(self.levels)]]
+        self.conv_0 = nn.Conv2d(in_channels, outside[0], 3, padding=1)
+        inside = outside[0]
+        for number, (name, channels) in enumerate(zip(self._names(), outside, strict=True)):
+            masked = number < _MASKED
+            if number:
+                setattr(self, f"conv_{number}", nn.Conv2d(in_channels, feature_channels, 3, 1, 1))
+                inside += feature_channels
+            block = ALIASResBlock(
+                inside, channels, semantic_channels + masked, masked=masked, hidden=hidden
+            )
+            setattr(self, name, block)
+            inside = channels
+        self.conv_img = nn.Conv2d(inside, 3, 3, padding=1)
+
+    def forward(
+        self,
+        x: Tensor,
+        seg: Tensor,
+        seg_div: Tensor,
+        misalign: Tensor,
+        *,
+        noise: Noise | None = None,
+    ) -> Tensor:
+        """The picture, of the size of ``x``.
+
+        ``x`` ``[B, 9, H, W]``: garment-free picture, pose picture, warped garment. ``seg``
+        ``[B, 7, H, W]``: layout (``VITONHD7``). ``seg_div`` ``[B, 8, H, W]``: the same with the
+        misaligned part of the upper clothes taken out and put last. ``misalign`` ``[B, 1, H, W]``
+        in 0..1. For ``noise`` see ``ALIASNorm``.
+        """
+        self._check(x)
+        made = x
+        for number, (name, level) in enumerate(zip(self._names(), self.levels, strict=True)):
+            size = [side // self.stride * 2**level for side in x.shape[-2:]]
+            entering = getattr(self, f"conv_{number}")(resized(x, size))
+            made = torch.cat((resized(made, size), entering), 1) if number else entering
+            maps = (seg_div, misalign.detach()) if number < _MASKED else (seg, None)
+            made = getattr(self, name)(made, *maps, noise)
+        return torch.tanh(self.conv_img(F.leaky_relu(made, 0.2)))
+
+    def _names(self) -> list[str]:
+        """The blocks in their order."""
+        ups = [f"up_{number}" for number in range(len(self.levels) - 3)]
+        return ["head_0", "G_middle_0", "G_middle_1", *ups]
+
+    def _check(self, x: Tensor) -> None:
+        if x.shape[-2] % self.stride or x.shape[-1] % self.stride:
+            found = "x".join(map(str, x.shape[-2:]))
+            raise ValueError(f"height and width must be multiples of {self.stride}, got {found}")

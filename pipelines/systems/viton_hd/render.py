@@ -1,0 +1,237 @@
+"""Predict small, render large: a picture at the photo's own size from the networks' small one.
+
+The networks say where everything will be, how the garment bends, how it is lit, and what comes to
+light where the old garment was. The garment itself is sampled at its own resolution; what the
+networks add to it is what a blur of ``RenderConfig.light_sigma`` leaves of their picture: shading
+and large folds, not the print. Outlines are drawn at full size, along the photo's own edges where
+they are. Everything else is the photo, pixel for pixel: face, hair, hands, lower clothes and
+background are composed from it, as ACGPN composes what it does not change (Yang et al. 2020).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.labels import LIP20, VITONHD13
+from pipelines.preprocess.guided_filter import guided_filter
+from pipelines.rendering.fill import parts
+from pipelines.systems.viton_hd.render_garment import RenderGarment, draw_garment
+from pipelines.systems.viton_hd.render_person import (
+    ARMS,
+    Floats,
+    Scene,
+    inner,
+    sharpened,
+)
+from pipelines.types import Alpha, Image, Mask
+
+_ISLAND = 0.02
+"""Pieces of the new garment that are smaller than this share of its largest are mistakes."""
+_INVISIBLE = 0.015
+"""Share below which a pixel stays the photo's."""
+_EDGE_EPSILON = 4e-4
+_EDGE_SIGMA = 0.7
+"""Softness of an outline in pixels of the result."""
+_REACH = 8.0
+"""Pixels of a picture 192 wide over which the photo's colours correct the networks'."""
+_LARGEST_CORRECTION = 40.0
+_LOWER = (
+    LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.SOCKS,
+    LIP20.LEFT_SHOE, LIP20.RIGHT_SHOE,
+)  # fmt: skip
+_SKIN = (*ARMS, LIP20.NECK)
+_LOWER_GROUPS = (
+    VITONHD13.BOTTOM, VITONHD13.LEFT_LEG, VITONHD13.RIGHT_LEG, VITONHD13.SOCKS,
+    VITONHD13.LEFT_SHOE, VITONHD13.RIGHT_SHOE,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RenderConfig:
+    """What can be chosen; our choice throughout."""
+
+    light_sigma: float = 1.5
+    """Blur, in pixels of a picture 192 wide, beyond which a difference is light and not print."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the networks say, at the working size ``h x w``.
+
+    ``maps`` ``float32 [13, h, w]`` is the smoothed layout, ``picture`` the dressed person and
+    ``warped`` the bent garment, levels ``float32 [h, w, 3]``; ``cover`` ``float32 [h, w]`` is
+    the bent garment's mask, ``grid`` ``float32 [h, w, 2]`` where it was sampled (-1..1).
+    """
+
+    maps: Floats
+    picture: Floats
+    warped: Floats
+    cover: Alpha
+    grid: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """The result of the photo's size; ``edited`` is 0 exactly where ``image`` is the photo.
+
+    ``cloth`` ``float32 [H, W]`` is where the new garment shows.
+    """
+
+    image: Image
+    edited: Alpha
+    cloth: Alpha
+
+
+def render(
+    scene: Scene, garment: RenderGarment, made: Prediction, config: RenderConfig | None = None
+) -> Rendered:
+    """Dress the person of a scene."""
+    sigma = (config or RenderConfig()).light_sigma
+    upper = new_garment(made.maps)
+    alpha = _garment_alpha(scene, made.maps, upper)
+    front, removed = _share(scene.front), _share(scene.removed)
+    cloth = alpha * (1 - front)
+    changed = np.maximum(cloth, removed)
+    changed[changed < _INVISIBLE] = 0
+    image = scene.photo.copy()
+    box = _box(changed > 0)
+    if box is None:
+        return Rendered(image, changed, cloth)
+    under = _under(scene, made, upper, box)
+    colours = _garment_colours(scene, garment, made, upper, sigma, box)
+    photo = scene.photo[box].astype(np.float32)
+    out = photo + removed[box][..., None] * (under - photo)
+    out += cloth[box][..., None] * (colours - out)
+    mixed = np.clip(np.round(out), 0, 255).astype(np.uint8)
+    np.copyto(image[box], mixed, where=(changed[box] > 0)[..., None])
+    return Rendered(image, changed, cloth)
+
+
+def new_garment(maps: Floats) -> Mask:
+    """Where the layout has upper clothes, without stray pieces, ``bool [h, w]``."""
+    found = maps.argmax(0) == VITONHD13.UPPER
+    sizes = cv2.connectedComponentsWithStats(found.astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
+    return parts(found, round(_ISLAND * int(sizes.max()))) if len(sizes) else found
+
+
+def _garment_alpha(scene: Scene, maps: Floats, upper: Mask) -> Alpha:
+    """The new garment's soft mask at full size."""
+    height, width = scene.photo.shape[:2]
+    others = np.delete(maps, int(VITONHD13.UPPER), 0).max(0)
+    lead = maps[VITONHD13.UPPER] - others
+    # a stray piece has a lead of its own, which must not show
+    lead = np.where((lead > 0) & ~upper, -lead, lead).astype(np.float32)
+    alpha = _outlined(lead, (width, height))
+    outline = _share(scene.outline)
+    near = (alpha > 0) & (alpha < 1) & (outline > 0)
+    if not near.any():
+        return alpha
+    unit = scene.unit
+    edged = guided_filter(
+        scene.photo,
+        alpha,
+        radius=max(2, round(1.5 * unit)),
+        epsilon=_EDGE_EPSILON,
+        shrink=max(1, round(unit / 2)),
+    )
+    close = cv2.dilate(near.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2) > 0
+    mixed = alpha + outline * close * (sharpened(edged, 1.4) - alpha)
+    return np.asarray(mixed, np.float32)
+
+
+def _under(scene: Scene, made: Prediction, upper: Mask, box: tuple[slice, slice]) -> Floats:
+    """What is behind the new garment where the old one was: background, skin, lower clothes."""
+    groups = made.maps.argmax(0)
+    lower = np.isin(groups, _LOWER_GROUPS)
+    behind = int(VITONHD13.BACKGROUND)
+    body = np.delete(made.maps, behind, 0).max(0) - made.maps[behind]
+    # a neckline shows skin, which the layout's groups count as background
+    body = np.where(scene.trunk, np.maximum(body, 0.5), body).astype(np.float32)
+    kept = (cv2.resize(scene.removed, groups.shape[::-1], interpolation=cv2.INTER_AREA) == 0) & (
+        ~upper
+    )
+    gap = scene.small - made.picture
+    reach = _REACH * groups.shape[1] / 192
+    skin_gap = _spread(gap, kept & np.isin(scene.ids, _SKIN), reach)
+    lower_gap = _spread(gap, kept & np.isin(scene.ids, _LOWER), reach)
+    corrected = made.picture + np.where(lower[..., None], lower_gap, skin_gap)
+    height, width = scene.photo.shape[:2]
+    large = _enlarged(corrected.astype(np.float32), (width, height), cv2.INTER_CUBIC)[box]
+    share = _outlined(body, (width, height))[box]
+    plate = scene.plate[box].astype(np.float32)
+    return np.asarray(plate + share[..., None] * (np.clip(large, 0, 255) - plate), np.float32)
+
+
+def _garment_colours(
+    scene: Scene,
+    garment: RenderGarment,
+    made: Prediction,
+    upper: Mask,
+    sigma: float,
+    box: tuple[slice, slice],
+) -> Floats:
+    """The new garment's colours in the photo's light, levels ``float32`` of the box."""
+    height, width = scene.photo.shape[:2]
+    size = (width, height)
+    sigma *= made.picture.shape[1] / 192
+    inside = inner(upper, 1).astype(np.float32)
+    light = _masked_blur(made.picture, inside, sigma)
+    flat = _masked_blur(made.warped, inside * made.cover, sigma)
+    fine = _enlarged(made.picture - light, size, cv2.INTER_CUBIC)[box]
+    sampled, cover = draw_garment(garment, made.grid, size, box)
+    own = sampled - _enlarged(flat, size, cv2.INTER_LINEAR)[box]
+    detail = fine + cover[..., None] * (own - fine)
+    lit = _enlarged(light, size, cv2.INTER_LINEAR)[box] + detail
+    return np.asarray(np.clip(lit, 0, 255), np.float32)
+
+
+def _spread(gap: Floats, known: Mask, sigma: float) -> Floats:
+    """Differences continued from where they are known over the rest, their mean far away."""
+    if not known.any():
+        return np.zeros_like(gap)
+    mean = gap[known].mean(0)
+    weight = known.astype(np.float32)
+    near = cv2.GaussianBlur((gap - mean) * weight[..., None], (0, 0), sigma)
+    total = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
+    found = mean + near / (total + 0.05)
+    limited = np.clip(found, -_LARGEST_CORRECTION, _LARGEST_CORRECTION)
+    return np.asarray(limited, np.float32)
+
+
+def _masked_blur(values: Floats, mask: Alpha, sigma: float) -> Floats:
+    """A blur that sees only what is inside the mask; far outside of it the values themselves."""
+    weight = cv2.GaussianBlur(mask, (0, 0), sigma)[..., None]
+    total = cv2.GaussianBlur(values * mask[..., None], (0, 0), sigma)
+    few = 1e-3
+    return np.asarray((total + few * values) / (weight + few), np.float32)
+
+
+def _outlined(lead: Floats, size: tuple[int, int]) -> Alpha:
+    """Where a lead is positive, enlarged to ``size`` (w, h) with an outline sharp at that size.
+
+    Where the networks hesitate a lead is small far around; its zero is a line all the same.
+    """
+    enlarged = cv2.resize(lead, size, interpolation=cv2.INTER_LINEAR)
+    inside = (np.asarray(enlarged) > 0).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(inside, (0, 0), _EDGE_SIGMA), np.float32)
+
+
+def _enlarged(values: Floats, size: tuple[int, int], how: int) -> Floats:
+    if values.shape[1::-1] == size:
+        return values
+    return np.asarray(cv2.resize(values, size, interpolation=how), np.float32)
+
+
+def _share(mask: NDArray[np.uint8]) -> Alpha:
+    return mask.astype(np.float32) / 255
+
+
+def _box(mask: Mask) -> tuple[slice, slice] | None:
+    rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
+    if not len(rows):
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -1,0 +1,229 @@
+"""``vtonctl train viton-hd.seg``, ``.gmm``, ``.alias`` and ``viton-hd``: from roots to weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from pipelines import checkpoints
+from pipelines.checkpoint_manifest import TrainingData
+from pipelines.errors import ConfigError, InputError
+from pipelines.systems.viton_hd.config import (
+    ALIAS,
+    GMM,
+    SEG,
+    ALIASConfig,
+    ConditionsConfig,
+    GMMConfig,
+    NetworkConfig,
+    SegConfig,
+)
+from pipelines.systems.viton_hd.train_alias import ALIASTask, Helpers
+from pipelines.systems.viton_hd.train_base import TaskData
+from pipelines.systems.viton_hd.train_data import recipe
+from pipelines.systems.viton_hd.train_gmm import GMMTask
+from pipelines.systems.viton_hd.train_seg import SegTask
+from pipelines.systems.viton_hd.train_settings import (
+    ALIASSettings,
+    AugmentSettings,
+    DataSettings,
+    GMMSettings,
+    SegSettings,
+)
+from pipelines.systems.viton_hd.weights import build_network, read_network
+from pipelines.training.loop import run
+from pipelines.training.request import Progress, ReportProgress, TrainRequest, TrainResult
+from pipelines.training.settings import LoopSettings
+from pipelines.training.tryon_data import (
+    TryOnPack,
+    TryOnRoot,
+    cache_folder,
+    find_root,
+    joined,
+    load_pack,
+)
+from pipelines.training.tryon_perceptual import find_perceptual
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Tell = Callable[[str], None]
+
+NARROWEST = 16
+"""Channels below which torch 2.15 writes beyond its memory in the backward pass on a CPU
+(channels_last, float32)."""
+
+
+def train_seg(request: TrainRequest, report: ReportProgress) -> TrainResult:
+    """Train the layout network. Raises ``InputError``, ``ConfigError``."""
+    setup = _Setup(request, report)
+    wanted = SegSettings.of(request.settings)
+    made = setup.network(SegConfig(wanted.width, setup.conditions))
+    assert isinstance(made.config, SegConfig)  # noqa: S101 - of the family asked for
+    task = SegTask(made.config, wanted, setup.data(), setup.augmentation, made.start)
+    return run(task, setup.loop, request, report)
+
+
+def train_gmm(request: TrainRequest, report: ReportProgress) -> TrainResult:
+    """Train the network that warps the garment. Raises ``InputError``, ``ConfigError``."""
+    setup = _Setup(request, report)
+    wanted = GMMSettings.of(request.settings)
+    made = setup.network(GMMConfig(wanted.width, setup.conditions))
+    assert isinstance(made.config, GMMConfig)  # noqa: S101 - of the family asked for
+    task = GMMTask(made.config, wanted, setup.data(), setup.augmentation, made.start)
+    return run(task, setup.loop, request, report)
+
+
+def train_alias(request: TrainRequest, report: ReportProgress) -> TrainResult:
+    """Train the image generator. Raises ``InputError``, ``ConfigError``, ``WeightsMissing``."""
+    setup = _Setup(request, report)
+    wanted = ALIASSettings.of(request.settings)
+    made = setup.network(_alias_config(wanted, setup.conditions))
+    assert isinstance(made.config, ALIASConfig)  # noqa: S101 - of the family asked for
+    helpers = _helpers(wanted, setup.conditions, setup.tell)
+    task = ALIASTask(made.config, wanted, setup.data(), setup.augmentation, helpers, made.start)
+    return run(task, setup.loop, request, report)
+
+
+@dataclass(frozen=True, eq=False)
+class _Network:
+    """What is to be built, and the weights that it begins with, if any."""
+
+    config: NetworkConfig
+    start: Mapping[str, Tensor] | None
+
+
+class _Setup:
+    """What the three trainers read from their settings alike."""
+
+    def __init__(self, request: TrainRequest, report: ReportProgress) -> None:
+        self.request, self._report = request, report
+        self.settings = DataSettings.of(request.settings)
+        self.augmentation = AugmentSettings.of(request.settings)
+        self.loop = LoopSettings.from_settings(request.settings)
+        self.conditions = _conditions(self.settings)
+        self.roots = [find_root(path, self.settings.layout) for path in request.roots]
+
+    def tell(self, note: str) -> None:
+        """Say something to the user."""
+        self._report(Progress(0, None, 0, 0.0, 0.0, note=note))
+
+    def network(self, config: NetworkConfig) -> _Network:
+        """The network asked for, or the one to go on from, under our own conditions."""
+        if not self.settings.start:
+            _check(config)
+            return _Network(config, None)
+        path = checkpoints.find(self.settings.start).path
+        network, found = read_network(path, config.family)
+        return _Network(replace(found, conditions=self.conditions), network.state_dict())
+
+    def data(self) -> TaskData:
+        """Examples to learn from and to judge by."""
+        learnt = [self._pack(root, "train", self.settings.limit) for root in self.roots]
+        split, limit = self.settings.validation_split, self.settings.validation
+        judged = [self._pack(root, split, limit) for root in self.roots]
+        described = tuple(
+            TrainingData(root.path.resolve().name, self.settings.licence, len(pack))
+            for root, pack in zip(self.roots, learnt, strict=True)
+            if pack
+        )
+        train, validation = _all(learnt), _all(judged)
+        if train is None or validation is None:
+            lacking = "train" if train is None else split
+            raise InputError(
+                f"{self.roots[0].path}: no pairs in a split {lacking!r}.",
+                code="no_items",
+                hint="Persons and garments share a name (VITON-HD), or end in _0 and _1 (VITON); "
+                f"or a list {lacking}_pairs.txt says who wears what. "
+                "Another split to judge by: --set validation_split=NAME.",
+            )
+        return TaskData(train, validation, described)
+
+    def _pack(self, root: TryOnRoot, split: str, limit: int) -> TryOnPack | None:
+        cache = cache_folder(self.settings.cache, self.request.out)
+        return load_pack(
+            root, split, recipe(self.conditions), cache=cache, limit=limit, tell=self.tell
+        )
+
+
+def _all(packs: list[TryOnPack | None]) -> TryOnPack | None:
+    found = [pack for pack in packs if pack is not None]
+    return joined(found) if found else None
+
+
+def _conditions(settings: DataSettings) -> ConditionsConfig:
+    height, width = settings.size
+    try:
+        return ConditionsConfig((height, width), settings.agnostic, settings.pose_points)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(str(error), code="bad_setting") from None
+
+
+def _alias_config(wanted: ALIASSettings, conditions: ConditionsConfig) -> ALIASConfig:
+    try:
+        config = ALIASConfig(
+            width=wanted.width,
+            upsampling=wanted.upsampling,
+            feature_channels=wanted.feature_channels,
+            hidden=wanted.hidden,
+            conditions=conditions,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error), code="bad_setting") from None
+    if any(side % config.multiple for side in conditions.size_hw):
+        raise ConfigError(
+            f"size = {conditions.size_hw}: wanted multiples of {config.multiple} "
+            f"(upsampling = {config.upsampling})",
+            code="bad_setting",
+            hint="At 256x192 and 512x384 use --set upsampling=more.",
+        )
+    return config
+
+
+def _check(config: NetworkConfig) -> None:
+    """Raise ``ConfigError`` for a network that cannot be built or trained."""
+    try:
+        if config.width < NARROWEST:
+            raise ValueError(f"at least {NARROWEST} wanted")
+        build_network(config)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"width = {config.width}: {error}", code="bad_setting") from None
+
+
+def _helpers(wanted: ALIASSettings, conditions: ConditionsConfig, tell: Tell) -> Helpers:
+    gmm, gmm_config = _read(wanted.gmm, GMM, conditions)
+    seg = _read(wanted.seg, SEG, conditions)[0] if wanted.seg else None
+    if wanted.predicted_share and seg is None:
+        raise ConfigError(
+            f"predicted_share = {wanted.predicted_share} needs a layout network",
+            code="bad_setting",
+            hint="Name its weights: --set seg=FILE.",
+        )
+    perceptual = None
+    if wanted.perceptual_weight:
+        perceptual = find_perceptual(wanted.perceptual, wanted.perceptual_weights, tell)
+    return Helpers(gmm, gmm_config, seg, perceptual)
+
+
+def _read(wanted: str, family: str, conditions: ConditionsConfig) -> Any:
+    found = checkpoints.find(wanted)
+    network, config = read_network(found.path, family)
+    theirs = config.conditions
+    ours = (conditions.agnostic, conditions.pose_points)
+    if (theirs.agnostic, theirs.pose_points) != ours:
+        raise ConfigError(
+            f"{found.path}: its inputs are made with agnostic = {theirs.agnostic}, pose_points = "
+            f"{theirs.pose_points}; these with {ours[0]}, {ours[1]}",
+            code="other_conditions",
+            hint=f"Use --set agnostic={theirs.agnostic} --set pose_points={theirs.pose_points}.",
+        )
+    return network, config
+
+
+def stage_weights(folder: Path, stage: str) -> Path:
+    """The file of weights that the trainer of one stage leaves in its run's folder."""
+    families = {"seg": SEG, "gmm": GMM, "alias": ALIAS}
+    return folder / f"{families[stage]}.safetensors"

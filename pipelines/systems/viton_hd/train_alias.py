@@ -1,0 +1,248 @@
+"""Training of VITON-HD's image generator: hinge GAN, feature matching and perceptual loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipelines import device as devices
+from pipelines.labels import VITONHD7
+from pipelines.networks.alias import seeded_noise
+from pipelines.networks.losses import discriminator_loss, feature_matching_loss, generator_loss
+from pipelines.networks.patchgan import MultiscaleDiscriminator
+from pipelines.systems.viton_hd.chain_steps import alias_input, misalignment, warped
+from pipelines.systems.viton_hd.conditions import seven_of_thirteen
+from pipelines.systems.viton_hd.config import ALIASConfig, GMMConfig, config_to_json
+from pipelines.systems.viton_hd.networks import GMM
+from pipelines.systems.viton_hd.train_base import TaskData, VitonHDTask, xavier_started
+from pipelines.systems.viton_hd.train_data import Examples, examples, labels_as_maps
+from pipelines.systems.viton_hd.train_gmm import gmm_grid, warp_loss, warped_garment
+from pipelines.systems.viton_hd.train_seg import predicted_ids
+from pipelines.systems.viton_hd.train_settings import (
+    ALIASSettings,
+    AugmentSettings,
+    GMMSettings,
+)
+from pipelines.systems.viton_hd.weights import build_network
+from pipelines.training.task import Batch, Loss, Modules, StepInfo
+from pipelines.training.tryon_export import export_network
+from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
+from pipelines.training.tryon_perceptual import Perceptual
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, eq=False)
+class Helpers:
+    """Networks that the picture is made with and judged by, and that are not trained here."""
+
+    gmm: GMM
+    gmm_config: GMMConfig
+    seg: nn.Module | None = None
+    """Predicts layouts; None: only true layouts are used."""
+    perceptual: Perceptual | None = None
+
+    def to(self, device: torch.device) -> None:
+        """Move them, in place; nothing to do where they are there."""
+        loss = self.perceptual.loss if self.perceptual else None
+        for network in (self.gmm, self.seg, loss):
+            if network is not None:
+                network.to(device)
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """What ``ALIASGenerator`` is called with."""
+
+    x: Tensor
+    parse: Tensor
+    divided: Tensor
+    misalign: Tensor
+
+
+class ALIASTask(VitonHDTask):
+    """``ALIASGenerator`` against a discriminator that sees the layout and a picture."""
+
+    best, trained = "region_ssim", "alias"
+
+    def __init__(
+        self,
+        config: ALIASConfig,
+        settings: ALIASSettings,
+        data: TaskData,
+        augmentation: AugmentSettings,
+        helpers: Helpers,
+        start: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        super().__init__(config, data, augmentation, start)
+        self.settings, self.helpers = settings, helpers
+        self.joint = settings.gmm_learning_rate > 0
+        """Whether the warp is trained, too."""
+        self.averaged = ("alias", "gmm") if self.joint else ("alias",)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The generator and, if they are used, the discriminator and the warp."""
+        made = {"alias": self.started(xavier_started(build_network(self.config)))}
+        if self.settings.gan_weight:
+            made["discriminator"] = MultiscaleDiscriminator(
+                len(VITONHD7) + 3, width=self.settings.discriminator_width, spectral=True
+            )
+        if self.joint:
+            made["gmm"] = self.helpers.gmm.requires_grad_(True)
+        return made
+
+    def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
+        """Adam (0, 0.9) for generator and discriminator; the generator's has the warp, too."""
+        s = self.settings
+        groups: list[dict[str, Any]] = [{"params": list(modules["alias"].parameters())}]
+        if self.joint:
+            warp = list(modules["gmm"].parameters())
+            groups.append({"params": warp, "lr": s.gmm_learning_rate})
+        made: dict[str, torch.optim.Optimizer] = {
+            "alias": torch.optim.Adam(groups, s.learning_rate, betas=(0.0, 0.9))
+        }
+        if "discriminator" in modules:
+            parameters = modules["discriminator"].parameters()
+            rate = s.discriminator_learning_rate
+            made["discriminator"] = torch.optim.Adam(parameters, rate, betas=(0.0, 0.9))
+        return made
+
+    def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
+        """The discriminator's loss, then the generator's."""
+        given = examples(batch)
+        self.helpers.to(given.image.device)
+        gmm = self._gmm(modules)
+        # its statistics were learnt from larger batches
+        gmm.eval()
+        with torch.set_grad_enabled(self.joint):
+            condition = self.condition(given, self._parse(given, info), gmm)
+        made = self.pictured(modules["alias"], given, condition)
+        s, logged = self.settings, {"loss/l1": (made - given.image).abs().mean()}
+        loss = s.l1_weight * logged["loss/l1"]
+        if self.joint:
+            warp = warped_garment(gmm, given, given.parse)
+            logged["loss/warp"] = warp_loss(GMMSettings(), given, *warp)[0]
+            loss = loss + logged["loss/warp"]
+        if s.gan_weight:
+            judge: Any = modules["discriminator"]
+            features = judge.compare(condition.parse, given.image, made.detach())
+            yield "discriminator", discriminator_loss("hinge", *features), {}
+            fake = judge.for_generator(condition.parse, made)
+            with torch.no_grad():
+                real = judge.for_generator(condition.parse, given.image)
+            logged["loss/adversarial"] = generator_loss("hinge", fake)
+            logged["loss/features"] = feature_matching_loss(real, fake)
+            loss = loss + s.gan_weight * logged["loss/adversarial"]
+            loss = loss + s.feature_weight * logged["loss/features"]
+        if self.helpers.perceptual and s.perceptual_weight:
+            apart = self.helpers.perceptual(made, given.image, given.joints)
+            logged["loss/perceptual"] = apart
+            loss = loss + s.perceptual_weight * apart
+        yield "alias", loss, logged
+
+    def _parse(self, given: Examples, info: StepInfo) -> Tensor:
+        """The true layouts; some predicted ones where that is asked for."""
+        if not self.helpers.seg or not self.settings.predicted_share:
+            return given.parse
+        drawn = torch.rand(len(given.ids), generator=info.generator, device=given.ids.device)
+        which = (drawn < self.settings.predicted_share)[:, None, None, None]
+        if not bool(which.any()):
+            return given.parse
+        return torch.where(which, self.predicted_parse(given, info.step), given.parse)
+
+    @torch.no_grad()
+    def predicted_parse(self, given: Examples, seed: int) -> Tensor:
+        """One-hot ``VITONHD7`` of the predicted layouts ``[B, 7, H, W]``."""
+        assert self.helpers.seg is not None  # noqa: S101 - asked by the callers
+        seeds = torch.tensor([devices.mix_seed(seed, k) for k in range(len(given.ids))])
+        ids = predicted_ids(self.helpers.seg, given, seeds)
+        return labels_as_maps(seven_of_thirteen(ids), len(VITONHD7))
+
+    def _gmm(self, modules: Modules) -> GMM:
+        """The warp: the trained one, or the one that was given."""
+        gmm: Any = modules.get("gmm", self.helpers.gmm)
+        made: GMM = gmm
+        return made
+
+    def condition(self, given: Examples, parse: Tensor, gmm: GMM) -> Condition:
+        """The generator's inputs under a layout ``[B, 7, H, W]``."""
+        grid = gmm_grid(gmm, given, parse)
+        garment, mask = warped(given.garment.image, grid), warped(given.garment.mask, grid)
+        misalign, divided = misalignment(parse, mask)
+        return Condition(alias_input(given.person, garment), parse, divided, misalign)
+
+    def pictured(
+        self, network: nn.Module, given: Examples, condition: Condition, seed: int | None = None
+    ) -> Tensor:
+        """The picture ``float32 [B, 3, H, W]``; with ``keep_photo`` only where it is needed.
+
+        ``seed`` fixes the noise, which is torch's own otherwise.
+        """
+        noise = None if seed is None else seeded_noise(torch.Generator().manual_seed(seed))
+        c = condition
+        made: Tensor = network(c.x, c.parse, c.divided, c.misalign, noise=noise).float()
+        if not self.settings.keep_photo:
+            return made
+        return made * given.painted + given.image * (1 - given.painted)
+
+    def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:
+        """SSIM of whole picture and region, and L1 in the region, under true layouts.
+
+        The photo is kept outside the garment-free region. With a layout network also under
+        predicted ones (``predicted/...``).
+        """
+        self.helpers.to(device)
+        figures, predicted = Averages(), Averages()
+        for indices, given in self.judged(device):
+            self._judge(figures, modules, given, given.parse)
+            if self.helpers.seg:
+                parse = self.predicted_parse(given, int(indices[0]))
+                self._judge(predicted, modules, given, parse)
+        found = {f"predicted/{name}": value for name, value in predicted.means().items()}
+        return {**figures.means(), **found}
+
+    def _judge(self, figures: Averages, modules: Modules, given: Examples, parse: Tensor) -> None:
+        condition = self.condition(given, parse, self._gmm(modules))
+        made = self.pictured(modules["alias"], given, condition, seed=0)
+        made = made * given.painted + given.image * (1 - given.painted)
+        likeness = ssim_maps(made, given.image)
+        figures.add("ssim", likeness.mean((1, 2)))
+        figures.add("region_ssim", inside(likeness, given.region))
+        apart = (made - given.image).abs().mean(1) / 2
+        figures.add("region_l1", inside(apart, given.region))
+
+    def sheet(self, modules: Modules, device: torch.device) -> NDArray[np.uint8]:
+        """Garment-free person, garment, its warp, the picture, the photo."""
+        self.helpers.to(device)
+        _, given = self.shown(device)
+        condition = self.condition(given, given.parse, self._gmm(modules))
+        made = self.pictured(modules["alias"], given, condition, seed=0)
+        pictures = (given.person.agnostic, given.garment.image, condition.x[:, 6:], made)
+        return sheet([pixels(picture) for picture in (*pictures, given.image)])
+
+    def export(self, modules: Modules, folder: Path, meta: Mapping[str, Any]) -> tuple[Path, ...]:
+        """The generator's file; the warp's, too, where it was trained."""
+        files = super().export(modules, folder, meta)
+        if not self.joint:
+            return files
+        config = self.helpers.gmm_config
+        made = export_network(
+            folder,
+            modules["gmm"],
+            family=config.family,
+            config=config_to_json(config),
+            meta=meta,
+            data=self.data.described,
+        )
+        return (*files, made)
+
+    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
+        """Figure and value."""
+        return tuple({"figure": name, "value": value} for name, value in figures.items())

@@ -1,0 +1,100 @@
+"""Random changes of VITON-HD's examples, in batches on the device."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipelines.labels import VITONHD13, mirror_table
+from pipelines.networks.pose_maps import mirrored_joints
+from pipelines.systems.viton_hd.train_settings import AugmentSettings
+from pipelines.training.task import Batch
+
+_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+"""Luma and two axes of colour; a turn of these two changes the hue alone (NTSC)."""
+
+
+def augmented(batch: Batch, options: AugmentSettings, generator: torch.Generator) -> Batch:
+    """An unpacked batch (``train_data.unpacked``), mirrored, moved and recoloured at random.
+
+    The garment photo alone is turned, scaled and shifted; a new colour is that of the garment in
+    its photo and on the person alike. What is left of ``pose_mirrored`` has no meaning.
+    """
+    batch = _flipped(batch, _between(batch, generator, 0, 1) < options.flip)
+    batch = _garment_moved(batch, options, generator)
+    return _recoloured(batch, options, generator)
+
+
+def relit(garment: Tensor, light: float, generator: torch.Generator) -> Tensor:
+    """Garment photos ``[B, 3, H, W]`` in -1..1 in other light: contrast and brightness."""
+    drawn = torch.rand((2, len(garment), 1, 1, 1), generator=generator, device=garment.device)
+    contrast, shift = ((2 * drawn - 1) * light).unbind(0)
+    return (garment * (1 + contrast) + shift).clamp(-1, 1)
+
+
+def _between(
+    batch: Batch, generator: torch.Generator, low: float, high: float, *shape: int
+) -> Tensor:
+    """Uniform numbers ``[B, *shape]``."""
+    image = batch["image"]
+    drawn = torch.rand((len(image), *shape), generator=generator, device=image.device)
+    return low + (high - low) * drawn
+
+
+def _flipped(batch: Batch, which: Tensor) -> Batch:
+    each = which[:, None, None, None]
+    made = dict(batch)
+    for name in ("image", "cloth", "cloth_mask", "painted", "erased", "region"):
+        made[name] = torch.where(each, batch[name].flip(-1), batch[name])
+    made["pose"] = torch.where(each, batch["pose_mirrored"], batch["pose"])
+    sides = mirror_table(VITONHD13)
+    table = torch.tensor([sides[label] for label in range(len(VITONHD13))], device=each.device)
+    made["ids"] = torch.where(each[:, 0], table[batch["ids"].flip(-1)], batch["ids"])
+    mirrored = mirrored_joints(batch["joints"], batch["image"].shape[-1])
+    made["joints"] = torch.where(each[:, 0], mirrored, batch["joints"])
+    return made
+
+
+def _garment_moved(batch: Batch, options: AugmentSettings, generator: torch.Generator) -> Batch:
+    turn = math.radians(options.garment_rotation_deg)
+    angle = _between(batch, generator, -turn, turn)
+    scale = 1 / (1 + _between(batch, generator, -options.garment_scale, options.garment_scale))
+    # in the units of the grid a picture is 2 wide
+    shift = 2 * _between(batch, generator, -options.garment_shift, options.garment_shift, 2)
+    height, width = batch["cloth"].shape[-2:]
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    rows = torch.stack([cos, -sin * height / width, sin * width / height, cos], 1)
+    matrix = torch.cat([rows.view(-1, 2, 2), shift[:, :, None]], 2)
+    grid = F.affine_grid(matrix, list(batch["cloth"].shape), align_corners=False)
+    cloth = F.grid_sample(batch["cloth"], grid, "bilinear", "border", align_corners=False)
+    mask = batch["cloth_mask"].float()
+    mask = F.grid_sample(mask, grid, "bilinear", "zeros", align_corners=False) > 0.5
+    return {**batch, "cloth": cloth, "cloth_mask": mask}
+
+
+def _recoloured(batch: Batch, options: AugmentSettings, generator: torch.Generator) -> Batch:
+    hue = math.radians(options.hue_deg)
+    angle = _between(batch, generator, -hue, hue)
+    colour = 1 + _between(batch, generator, -options.saturation, options.saturation)
+    light = 1 + _between(batch, generator, -options.brightness, options.brightness)
+    chosen = (_between(batch, generator, 0, 1) < options.recolour)[:, None, None, None]
+    to_yiq = torch.tensor(_TO_YIQ, device=angle.device)
+    turn = torch.zeros(len(angle), 3, 3, device=angle.device)
+    turn[:, 0, 0] = 1
+    cos, sin = torch.cos(angle) * colour, torch.sin(angle) * colour
+    turn[:, 1, 1], turn[:, 1, 2], turn[:, 2, 1], turn[:, 2, 2] = cos, -sin, sin, cos
+    matrix = torch.linalg.inv(to_yiq) @ turn @ to_yiq * light[:, None, None]
+
+    def painted(pictures: Tensor, where: Tensor) -> Tensor:
+        changed = torch.einsum("bij,bjhw->bihw", matrix, (pictures + 1) / 2).clamp(0, 1) * 2 - 1
+        return torch.where(where & chosen, changed, pictures)
+
+    worn = (batch["ids"] == VITONHD13.UPPER)[:, None]
+    return {
+        **batch,
+        "image": painted(batch["image"], worn),
+        "cloth": painted(batch["cloth"], batch["cloth_mask"]),
+    }

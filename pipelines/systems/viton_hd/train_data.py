@@ -1,0 +1,173 @@
+"""Examples of VITON-HD's trainers: what is kept of a pair, and the networks' inputs of a batch.
+
+Kept are pixels as bytes, at the size of training: photo, garment, pose picture and its mirror
+image, labels, and bits that say where the garment is in its photo, where the garment-free picture
+is gray, where the garment-free parse is empty, and where figures look (``tryon_region``). From
+these the inputs of a whole batch are made on the device, equal to those of ``conditions`` for each
+example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipelines.body import mirror_pose, scaled
+from pipelines.evaluation.tryon import tryon_region
+from pipelines.labels import LIP20, VITONHD7, VITONHD13, merge_table
+from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
+from pipelines.preprocess.agnostic import GRAY, image_agnostic, parse_agnostic
+from pipelines.stage import GarmentInputs, PersonInputs
+from pipelines.systems.viton_hd.conditions import (
+    GarmentConditions,
+    PersonConditions,
+    bilinear,
+    draw_pose_picture,
+    nearest,
+    resized,
+    seven_of_thirteen,
+)
+from pipelines.systems.viton_hd.config import ConditionsConfig
+from pipelines.training.task import Batch
+from pipelines.training.tryon_data import Recipe, check_aspect
+from pipelines.types import ParseMap, Size
+
+VERSION = 1
+"""Raised when equal inputs would give other arrays."""
+
+CLOTH_BIT, PAINTED_BIT, ERASED_BIT, REGION_BIT = 1, 2, 4, 8
+_GRAY = (GRAY / 255 - 0.5) / 0.5
+
+
+def recipe(config: ConditionsConfig) -> Recipe:
+    """How examples are kept, for ``pipelines.training.tryon_data``."""
+
+    def derive(person: PersonInputs, garment: GarmentInputs) -> Mapping[str, NDArray[Any]]:
+        return kept_arrays(person, garment, config)
+
+    return Recipe(derive, {"viton-hd": VERSION, **config.to_json()})
+
+
+def kept_arrays(
+    person: PersonInputs, garment: GarmentInputs, config: ConditionsConfig
+) -> dict[str, NDArray[Any]]:
+    """What is kept of a pair, for ``size_hw`` (H, W) of the config.
+
+    ``image``, ``cloth``, ``pose``, ``pose_mirrored`` uint8 [H, W, 3]; ``ids`` (LIP20, 255 =
+    unknown) and ``bits`` uint8 [H, W]; ``joints`` float32 [25, 3]. Raises ``ItemError``
+    (``uncertain_pose``, ``size_mismatch``).
+    """
+    size = Size(*config.size_hw)
+    height, width = person.image.shape[:2]
+    check_aspect("the photo", (height, width), size)
+    image = resized(person.image, size)
+    parse = ParseMap(resized(person.parse.ids, size, nearest=True), person.parse.labels)
+    pose = person.pose
+    if (height, width) != size:
+        pose = scaled(pose, size.width / width, size.height / height)
+    erased = (parse_agnostic(parse, pose).ids != parse.ids).astype(np.uint8)
+    # on a black photo the gray says where it is painted
+    painted = (image_agnostic(np.zeros_like(image), parse, pose, config.agnostic)[..., 0] > 0) * 1
+    cloth_mask = resized(garment.mask.astype(np.uint8), size, nearest=True)
+    bits = CLOTH_BIT * cloth_mask + PAINTED_BIT * painted + ERASED_BIT * erased
+    bits = bits + REGION_BIT * tryon_region(parse)
+    return {
+        "image": image,
+        "cloth": resized(garment.image, size),
+        "pose": draw_pose_picture(pose, size, config.pose_points),
+        "pose_mirrored": draw_pose_picture(mirror_pose(pose, size.width), size, config.pose_points),
+        "ids": parse.ids,
+        "bits": bits.astype(np.uint8),
+        "joints": np.column_stack([pose.body.xy, pose.body.score]).astype(np.float32),
+    }
+
+
+def unpacked(kept: Batch) -> Batch:
+    """Kept arrays of a batch as floats on their device.
+
+    ``image``, ``cloth``, ``pose``, ``pose_mirrored`` float32 [B, 3, H, W] in -1..1; ``cloth_mask``,
+    ``painted``, ``erased``, ``region`` bool [B, 1, H, W]; ``ids`` int64 [B, H, W] of VITONHD13;
+    ``joints``.
+    """
+    made = {name: _levels(kept[name]) for name in ("image", "cloth", "pose", "pose_mirrored")}
+    table = torch.zeros(256, dtype=torch.long)
+    for source, target in merge_table(LIP20, VITONHD13).items():
+        table[source] = target
+    made["ids"] = table.to(kept["ids"].device)[kept["ids"].long()]
+    bits = kept["bits"][:, None]
+    for name, bit in (
+        ("cloth_mask", CLOTH_BIT), ("painted", PAINTED_BIT), ("erased", ERASED_BIT),
+        ("region", REGION_BIT),
+    ):  # fmt: skip
+        made[name] = (bits & bit) > 0
+    return {**made, "joints": kept["joints"]}
+
+
+def _levels(pictures: Tensor) -> Tensor:
+    values = pictures.permute(0, 3, 1, 2).contiguous().float()
+    # in the order of the published transforms, which rounds differently from others
+    return (values.div_(255) - 0.5).div_(0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A batch as the networks take it."""
+
+    person: PersonConditions
+    garment: GarmentConditions
+    image: Tensor
+    """``float32 [B, 3, H, W]`` in -1..1: the truth."""
+    parse: Tensor
+    """``float32 [B, 7, H, W]``, one-hot ``VITONHD7``: the true layout."""
+    ids: Tensor
+    """``int64 [B, H, W]``, ``VITONHD13``."""
+    painted: Tensor
+    """``float32 [B, 1, H, W]``: 1 where the garment-free picture is gray."""
+    region: Tensor
+    """``bool [B, H, W]``: where figures look."""
+    joints: Tensor
+    """``float32 [B, 25, 3]``."""
+
+    @property
+    def size(self) -> Size:
+        """The size of training."""
+        return Size(*self.image.shape[-2:])
+
+
+def examples(batch: Batch) -> Examples:
+    """The networks' inputs of an unpacked (and augmented) batch."""
+    image, cloth, ids = batch["image"], batch["cloth"], batch["ids"]
+    mask = batch["cloth_mask"].to(image)
+    agnostic = torch.where(batch["painted"], _GRAY, image)
+    groups = labels_as_maps(ids.masked_fill(batch["erased"][:, 0], 0), len(VITONHD13))
+    person = PersonConditions(
+        parse_agnostic=bilinear(groups, MATCHING),
+        pose_bilinear=bilinear(batch["pose"], MATCHING),
+        pose_nearest=nearest(batch["pose"], MATCHING),
+        agnostic_nearest=nearest(agnostic, MATCHING),
+        pose=batch["pose"],
+        agnostic=agnostic,
+    )
+    garment = GarmentConditions(
+        masked=torch.cat((bilinear(mask, MATCHING), bilinear(cloth * mask, MATCHING)), 1),
+        image_nearest=nearest(cloth, MATCHING),
+        image=cloth,
+        mask=mask,
+    )
+    parse = labels_as_maps(seven_of_thirteen(ids), len(VITONHD7))
+    painted = batch["painted"].to(image)
+    return Examples(
+        person, garment, image, parse, ids, painted, batch["region"][:, 0], batch["joints"]
+    )
+
+
+def labels_as_maps(ids: Tensor, count: int) -> Tensor:
+    """One-hot ``float32 [B, count, H, W]`` of ids ``int64 [B, H, W]``."""
+    maps = torch.zeros(len(ids), count, *ids.shape[1:], device=ids.device)
+    return maps.scatter_(1, ids[:, None], 1.0)

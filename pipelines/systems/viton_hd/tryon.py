@@ -1,0 +1,198 @@
+"""The try-on system of VITON-HD: three networks predict small, the picture is rendered large."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from torch import Tensor
+
+from pipelines.checkpoint_files import check_file
+from pipelines.errors import ItemError
+from pipelines.flags import Flag
+from pipelines.labels import VITONHD13
+from pipelines.quality import (
+    Evidence,
+    garment_cut_off,
+    garment_mask_plausibility,
+    judge,
+    pose_certainty,
+    pose_flags,
+)
+from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
+from pipelines.systems.viton_hd import measures
+from pipelines.systems.viton_hd.chain import (
+    ChainGarment,
+    ChainPerson,
+    ChainResult,
+    Layout,
+    TryOnChain,
+)
+from pipelines.systems.viton_hd.chain_steps import quantised
+from pipelines.systems.viton_hd.render import Prediction, Rendered, new_garment, render
+from pipelines.systems.viton_hd.render_garment import RenderGarment, make_garment
+from pipelines.systems.viton_hd.render_person import Floats, Scene, make_scene
+from pipelines.systems.viton_hd.weights import read_networks
+from pipelines.types import Array, ParseMap, Size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPerson:
+    """Everything that depends on the person alone."""
+
+    chain: ChainPerson
+    scene: Scene
+    pose: float
+    parse: float
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedGarment:
+    """Everything that depends on the garment alone."""
+
+    chain: ChainGarment
+    render: RenderGarment
+    mask: float
+    flags: tuple[Flag, ...]
+
+
+class VitonHDTryOn:
+    """Dresses people with weights of ``viton-hd.seg``, ``.gmm`` and ``.alias``.
+
+    ``weights`` are files by family, which must have the hashes ``weights_sha256``: what a run has
+    planned with is what it uses. Raises ``InputError`` for files that are not.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: Mapping[str, Path],
+        weights_sha256: Mapping[str, str] | None = None,
+        device: str = "cpu",
+        precision: str = "fp32",
+    ) -> None:
+        for family, sha256 in (weights_sha256 or {}).items():
+            check_file(weights[family], sha256)
+        self.chain = TryOnChain(read_networks(weights), device=device, precision=precision)
+
+    def prepare_person(self, person: PersonInputs) -> PreparedPerson:
+        """Take a person apart. Raises ``ItemError`` (``uncertain_pose``)."""
+        scene = make_scene(person, self.chain.size)
+        size = Size(*person.image.shape[:2])
+        return PreparedPerson(
+            chain=self.chain.prepare_person(person),
+            scene=scene,
+            pose=pose_certainty(person.pose, size),
+            parse=measures.parse_agreement(scene),
+            flags=pose_flags(person.pose, size),
+        )
+
+    def prepare_garment(self, garment: GarmentInputs) -> PreparedGarment:
+        """Make a garment ready. Raises ``ItemError`` (``no_garment``)."""
+        if not garment.mask.any():
+            raise ItemError(
+                "the mask of the garment is empty",
+                code="no_garment",
+                hint="Use a photo that shows one garment on a plain background.",
+            )
+        return PreparedGarment(
+            chain=self.chain.prepare_garment(garment),
+            render=make_garment(garment),
+            mask=garment_mask_plausibility(garment.mask),
+            flags=(Flag.GARMENT_CUT_OFF,) if garment_cut_off(garment.mask) else (),
+        )
+
+    def dress(
+        self,
+        person: PreparedPerson,
+        garment: PreparedGarment,
+        *,
+        seed: int,
+        save_stages: bool = False,
+    ) -> TryOnResult:
+        """Dress a person; ``seed`` draws the noise of the networks."""
+        found = self.chain(person.chain, garment.chain, seed=seed)
+        made = _prediction(found)
+        upper = new_garment(made.maps)
+        rendered = render(person.scene, garment.render, made)
+        warp = measures.warp_measures(made.grid, upper)
+        misalign = _plane(found.misalign)
+        verdict = judge(
+            Evidence(
+                pose=person.pose,
+                parse=person.parse,
+                garment_mask=garment.mask,
+                strain=measures.strain(warp),
+                uncovered=measures.uncovered_share(person.scene, made.maps.argmax(0)),
+                # the old garment's whole region is painted anew
+                leftover=0.0,
+                flags=(*person.flags, *garment.flags),
+            )
+        )
+        more = {**warp, "misaligned": measures.misaligned_share(upper, misalign)}
+        return TryOnResult(
+            image=rendered.image,
+            edited=rendered.edited,
+            score=verdict.score,
+            flags=verdict.flags,
+            measures={**verdict.measures, **{k: round(v, 4) for k, v in more.items()}},
+            stages=_stages(person, found, rendered) if save_stages else {},
+        )
+
+    def predict_layout(self, person: PreparedPerson, garment: PreparedGarment) -> ParseMap:
+        """The layout of the dressed person, VITONHD13 ids of the person image's size."""
+        layout = self.chain.layout(person.chain, garment.chain)
+        height, width = person.scene.photo.shape[:2]
+        return _layout_map(layout, Size(height, width))
+
+
+def _prediction(found: ChainResult) -> Prediction:
+    return Prediction(
+        maps=found.layout.maps[0].float().cpu().numpy(),
+        picture=_levels(found.picture),
+        warped=_levels(found.warp.garment),
+        cover=_plane(found.warp.mask),
+        grid=found.warp.grid[0].float().cpu().numpy(),
+    )
+
+
+def _levels(picture: Tensor) -> Floats:
+    """``[1, 3, H, W]`` in -1..1 as levels ``float32 [H, W, 3]``."""
+    values = ((picture[0].float() + 1) * 127.5).permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(values, np.float32)
+
+
+def _plane(mask: Tensor) -> Floats:
+    return np.ascontiguousarray(mask[0, 0].float().cpu().numpy(), np.float32)
+
+
+def _layout_map(layout: Layout, size: Size) -> ParseMap:
+    maps = layout.maps[0].float().cpu().numpy()
+    shape = (size.width, size.height)
+    if maps.shape[1:] != size:
+        maps = np.stack([cv2.resize(each, shape, interpolation=cv2.INTER_LINEAR) for each in maps])
+    return ParseMap(maps.argmax(0).astype(np.uint8), VITONHD13)
+
+
+def _stages(
+    person: PreparedPerson, found: ChainResult, rendered: Rendered
+) -> dict[str, Array | ParseMap]:
+    """Intermediate pictures, those of the networks at their own size."""
+    ids = found.layout.ids.cpu().numpy().astype(np.uint8)
+    return {
+        "agnostic": quantised(person.chain.conditions.agnostic),
+        "predicted_layout": ParseMap(ids, VITONHD13),
+        "warped_garment": quantised(found.warp.garment),
+        "warped_mask": _plane(found.warp.mask),
+        "misalignment": _plane(found.misalign),
+        "generated": quantised(found.picture),
+        "garment_alpha": rendered.cloth,
+        "edited": rendered.edited,
+    }

@@ -1,0 +1,43 @@
+"""The plain U-Net: sizes, dropout, and what its levels see. Its numbers: the systems' tests."""
+
+import pytest
+import torch
+from golden_vectors import published_shapes
+
+from pipelines.networks.unet import UNet
+
+
+@pytest.mark.parametrize(
+    ("network", "channels"),
+    [
+        ("acgpn_G1", (37, 14)),
+        ("acgpn_G2", (37, 1)),
+        ("acgpn_G", (24, 3)),
+        ("vitonhd_seg", (21, 13)),
+    ],
+)
+def test_names_and_shapes_are_those_of_published_checkpoints(network, channels):
+    with torch.device("meta"):
+        state = UNet(*channels).state_dict()
+    assert {name: tuple(t.shape) for name, t in state.items()} == published_shapes(network)
+
+
+def test_dropout_acts_in_training_only():
+    torch.manual_seed(0)
+    net, x = UNet(3, 2, width=4), torch.randn(1, 3, 32, 48)
+    assert not torch.equal(net(x), net(x))
+    net.eval()
+    assert torch.equal(net(x), net(x))
+    assert net(x).shape == (1, 2, 32, 48)
+
+
+def test_every_weight_takes_part():
+    net = UNet(3, 2, width=4, dropout=0)
+    (net(torch.randn(1, 3, 32, 32)) ** 2).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    assert all(p.grad.abs().sum() > 0 for n, p in net.named_parameters() if n.endswith("weight"))
+
+
+def test_sizes_that_cannot_be_halved_are_refused():
+    with pytest.raises(ValueError, match="multiples of 16, got 40x48"):
+        UNet(3, 2, width=4)(torch.zeros(1, 3, 40, 48))

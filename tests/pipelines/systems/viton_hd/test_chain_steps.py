@@ -1,0 +1,77 @@
+"""The steps between the networks against OpenCV, SciPy and values known by hand."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from pipelines.labels import VITONHD7
+from pipelines.systems.viton_hd import chain_steps as steps
+from pipelines.types import Size
+
+
+def rng():
+    return np.random.default_rng(5)
+
+
+def test_the_blur_is_a_gaussian_with_zeros_around():
+    maps = torch.from_numpy(rng().random((1, 3, 40, 30), np.float32))
+    found = steps.smoothed_maps(maps, Size(40, 30))
+    kernel = cv2.getGaussianKernel(15, 3, cv2.CV_32F)[:, 0]
+    for channel in range(3):
+        wanted = maps[0, channel].numpy()
+        for axis in (0, 1):
+            wanted = ndimage.correlate1d(wanted, kernel, axis, mode="constant")
+        np.testing.assert_allclose(found[0, channel].numpy(), wanted, atol=1e-6)
+
+
+def test_maps_are_enlarged_as_opencv_does_it():
+    maps = torch.from_numpy(rng().random((1, 13, 16, 12), np.float32))
+    found = steps.smoothed_maps(maps, Size(64, 48), blur=(1, 1.0))
+    wanted = cv2.resize(maps[0, 4].numpy(), (48, 64), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(found[0, 4].numpy(), wanted, atol=1e-6)
+
+
+def test_a_smaller_picture_is_blurred_by_the_same_share():
+    assert steps.scaled_blur(768) == steps.BLUR
+    side, sigma = steps.scaled_blur(192)
+    assert (side % 2, sigma) == (1, pytest.approx(0.75)) and 3 <= side <= 5
+
+
+def test_misaligned_is_what_the_garment_does_not_cover():
+    parse = torch.zeros(1, 7, 2, 2)
+    parse[0, VITONHD7.UPPER] = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
+    parse[0, VITONHD7.HAIR, 1, 1] = 1
+    cover = torch.tensor([[[[1.0, 0.25], [0.0, 1.0]]]])
+    misalign, divided = steps.misalignment(parse, cover)
+    assert misalign[0, 0].tolist() == [[0.0, 0.75], [1.0, 0.0]]
+    assert divided[0, VITONHD7.UPPER].tolist() == [[1.0, 0.25], [0.0, 0.0]]
+    torch.testing.assert_close(divided.sum(1), torch.ones(1, 2, 2))
+    assert divided.shape[1] == 8 and parse[0, VITONHD7.UPPER].sum() == 3
+
+
+def test_garments_are_sampled_between_pixels_and_continued_at_the_edge():
+    picture = torch.from_numpy(rng().random((1, 1, 12, 10), np.float32))
+    places = rng().uniform(-1.3, 1.3, (1, 5, 4, 2)).astype(np.float32)
+    found = steps.warped(picture, torch.from_numpy(places))[0, 0].numpy()
+    x, y = ((places[0, ..., 0] + 1) * 10 - 1) / 2, ((places[0, ..., 1] + 1) * 12 - 1) / 2
+    wanted = ndimage.map_coordinates(
+        picture[0, 0].numpy(), [y.clip(0, 11), x.clip(0, 9)], order=1, mode="nearest"
+    )
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_noise_is_binary_and_follows_from_the_seed():
+    noise = steps.binary_noise(7)
+    assert noise.shape == (1, 1, 256, 192)
+    assert set(noise.unique().tolist()) == {0.0, 1.0}
+    assert float(noise.mean()) == pytest.approx(steps.NOISE_SHARE, abs=0.006)
+    assert torch.equal(noise, steps.binary_noise(7))
+    assert not torch.equal(noise, steps.binary_noise(8))
+
+
+def test_published_pictures_are_cut_off_not_rounded():
+    picture = torch.tensor([-1.2, -1.0, 0.0, 0.999, 1.0, 2.0]).view(1, 1, 1, 6).expand(1, 3, 1, 6)
+    assert steps.quantised(picture, parity=True)[0, :, 0].tolist() == [0, 0, 127, 254, 255, 255]
+    assert steps.quantised(picture)[0, :, 0].tolist() == [0, 0, 128, 255, 255, 255]

@@ -1,0 +1,204 @@
+"""Rendering at full size with predictions that are known to be right."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.labels import LIP20, VITONHD13
+from pipelines.stage import GarmentInputs
+from pipelines.systems.viton_hd.conditions import grouped
+from pipelines.systems.viton_hd.measures import (
+    misaligned_share,
+    parse_agreement,
+    strain,
+    uncovered_share,
+    warp_measures,
+)
+from pipelines.systems.viton_hd.render import Prediction, new_garment, render
+from pipelines.systems.viton_hd.render_garment import draw_garment as draw_bent
+from pipelines.systems.viton_hd.render_garment import make_garment
+from pipelines.systems.viton_hd.render_person import make_scene
+from pipelines.types import Size
+
+FACTOR = 4
+SMALL = Size(256, 192)
+NEW = (200, 60, 50)
+
+
+def one_hot(ids):
+    maps = (ids[None] == np.arange(13)[:, None, None]).astype(np.float32)
+    return np.stack([cv2.GaussianBlur(each, (0, 0), 0.75) for each in maps])
+
+
+def straight():
+    """The grid that samples every pixel where it is."""
+    x, y = (np.linspace(-1 + 1 / n, 1 - 1 / n, n, dtype=np.float32) for n in SMALL[::-1])
+    return np.stack(np.meshgrid(x, y), -1)
+
+
+def prediction(target, worn_small, cover):
+    small = cv2.resize(target.image, SMALL[::-1], interpolation=cv2.INTER_AREA)
+    ids = cv2.resize(target.parse.ids, SMALL[::-1], interpolation=cv2.INTER_NEAREST)
+    return Prediction(
+        maps=one_hot(grouped(ids)),
+        picture=small.astype(np.float32),
+        warped=worn_small.astype(np.float32),
+        cover=cover.astype(np.float32),
+        grid=straight(),
+    )
+
+
+def everywhere(image):
+    return GarmentInputs(image, np.ones(image.shape[:2], bool))
+
+
+@pytest.fixture(scope="module")
+def long(draw_person):
+    return draw_person(FACTOR, long_sleeves=True)
+
+
+@pytest.fixture(scope="module")
+def dressed(draw_person, long):
+    """The person in long sleeves, dressed in short ones of another colour."""
+    target = draw_person(FACTOR, long_sleeves=False, old=NEW)
+    plain = np.full((1024, 768, 3), NEW, np.uint8)
+    small = np.full((*SMALL, 3), NEW, np.uint8)
+    made = prediction(target, small, np.ones(SMALL))
+    scene = make_scene(long, SMALL)
+    return scene, target, made, render(scene, make_garment(everywhere(plain)), made)
+
+
+def test_the_photo_is_kept_pixel_for_pixel_outside_the_edited_region(dressed, long):
+    _, _, _, found = dressed
+    kept = found.edited == 0
+    np.testing.assert_array_equal(found.image[kept], long.image[kept])
+    assert 0.1 < (found.edited > 0).mean() < 0.5
+    assert found.image.shape == long.image.shape and found.image.dtype == np.uint8
+
+
+@pytest.mark.parametrize("label", [LIP20.FACE, LIP20.HAIR, LIP20.PANTS, LIP20.BACKGROUND])
+def test_what_is_no_garment_stays(dressed, long, label):
+    _, _, _, found = dressed
+    near = cv2.dilate((long.parse.ids == LIP20.UPPER).astype(np.uint8), np.ones((41, 41))) > 0
+    part = (long.parse.ids == label) & ~near
+    assert part.any()
+    np.testing.assert_array_equal(found.image[part], long.image[part])
+
+
+def test_nothing_of_the_old_garment_is_left(dressed, long):
+    _, _, _, found = dressed
+    old = long.image[long.parse.ids == LIP20.UPPER].astype(int)
+    colour = np.median(old, 0)
+    like = (np.abs(found.image.astype(int) - colour).max(-1) < 60).mean()
+    assert (np.abs(long.image.astype(int) - colour).max(-1) < 60).mean() > 0.1
+    assert like < 1e-4
+
+
+def test_the_result_is_the_person_in_the_new_garment(dressed, long):
+    _, target, made, found = dressed
+
+    def off(image):
+        changed = found.edited > 0
+        return float(np.abs(image.astype(float) - target.image)[changed].mean())
+
+    enlarged = cv2.resize(made.picture, (768, 1024), interpolation=cv2.INTER_CUBIC)
+    assert off(found.image) < 0.25 * off(long.image)
+    # outlines at full size: better than the small picture enlarged
+    assert off(found.image) < off(np.clip(enlarged, 0, 255))
+
+
+def test_a_print_keeps_the_garments_own_resolution(draw_person, long):
+    """Stripes far finer than what the networks see."""
+    period, columns = 6, np.arange(768)
+    stripes = np.where((columns // (period // 2)) % 2, 60, 200).astype(np.uint8)
+    photo = np.broadcast_to(stripes[None, :, None], (1024, 768, 3)).copy()
+    small = cv2.resize(photo, SMALL[::-1], interpolation=cv2.INTER_AREA)
+    target = draw_person(FACTOR, long_sleeves=False, old=(130, 130, 130))
+    made = prediction(target, small, np.ones(SMALL))
+    found = render(make_scene(long, SMALL), make_garment(everywhere(photo)), made)
+    chest = (slice(480, 560), slice(330, 440))
+    shown = found.image[chest].astype(float).mean(-1)
+    wanted = photo[chest].astype(float).mean(-1)
+    assert np.corrcoef(shown.ravel(), wanted.ravel())[0, 1] > 0.95
+    assert shown.std() > 0.8 * wanted.std()
+
+
+def test_light_comes_from_the_networks(draw_person, long):
+    photo = np.full((1024, 768, 3), 120, np.uint8)
+    target = draw_person(FACTOR, long_sleeves=False, old=(120, 120, 120))
+    made = prediction(target, np.full((*SMALL, 3), 120), np.ones(SMALL))
+    shade = np.linspace(-30, 30, SMALL.width, dtype=np.float32)[None, :, None]
+    lit = Prediction(made.maps, made.picture + shade, made.warped, made.cover, made.grid)
+    found = render(make_scene(long, SMALL), make_garment(everywhere(photo)), lit)
+    row = found.image[520, 320:450].astype(float).mean(-1)
+    wanted = 120 + np.interp(np.arange(320, 450), np.arange(768), np.linspace(-30, 30, 768))
+    assert np.abs(row - wanted).max() < 3
+
+
+def test_stray_pieces_of_the_layout_are_no_garment(dressed, long):
+    scene, _, made, _ = dressed
+    maps = made.maps.copy()
+    maps[:, 200:206, 8:14] = 0
+    maps[VITONHD13.UPPER, 200:206, 8:14] = 1
+    assert not new_garment(maps)[200:206, 8:14].any()
+    plain = make_garment(everywhere(np.full((1024, 768, 3), NEW, np.uint8)))
+    strayed = Prediction(maps, made.picture, made.warped, made.cover, made.grid)
+    again = render(scene, plain, strayed)
+    np.testing.assert_array_equal(again.image[790:830, 20:70], long.image[790:830, 20:70])
+
+
+def test_a_layout_without_a_garment_takes_the_old_one_away(dressed, long):
+    scene, _, made, _ = dressed
+    maps = np.zeros_like(made.maps)
+    maps[VITONHD13.BACKGROUND] = 1
+    bare = Prediction(maps, made.picture, made.warped, made.cover, made.grid)
+    found = render(scene, make_garment(everywhere(np.zeros((8, 6, 3), np.uint8))), bare)
+    assert found.cloth.max() == 0
+    assert (found.edited > 0).any()
+
+
+def test_bending_is_sampling():
+    """Against OpenCV's resize: the straight grid only enlarges."""
+    rng = np.random.default_rng(2)
+    image = cv2.GaussianBlur(rng.integers(0, 255, (64, 48, 3), np.uint8), (0, 0), 2)
+    mask = np.zeros((64, 48), bool)
+    mask[16:48, 12:36] = True
+    garment = make_garment(GarmentInputs(image, mask))
+    box = (slice(0, 256), slice(0, 192))
+    colours, cover = draw_bent(garment, straight(), (192, 256), box)
+    wanted = cv2.resize(image.astype(np.float32), (192, 256), interpolation=cv2.INTER_CUBIC)
+    inside = (slice(80, 176), slice(64, 128))
+    assert np.abs(colours[inside] - wanted[inside]).mean() < 2
+    assert cover[inside].min() > 0.99 and cover[:40].max() < 0.01
+
+
+def test_measures_of_known_cases(dressed):
+    scene, _, made, _ = dressed
+    upper = new_garment(made.maps)
+    still = warp_measures(straight(), upper)
+    assert still["stretch_mean"] == pytest.approx(1, abs=0.01) and still["fold_share"] == 0
+    assert strain(still) < 0.05
+    doubled = straight() * np.array([2, 1], np.float32)
+    assert warp_measures(doubled, upper)["stretch_mean"] == pytest.approx(2, abs=0.02)
+    mirrored = straight() * np.array([-1, 1], np.float32)
+    assert warp_measures(mirrored, upper)["fold_share"] == 1
+    assert parse_agreement(scene) > 0.9
+    strangers = replace(scene, ids=np.zeros_like(scene.ids))
+    assert parse_agreement(strangers) == 0
+    assert uncovered_share(scene, made.maps.argmax(0)) < 0.05
+    assert uncovered_share(scene, np.zeros(SMALL, int)) == 1
+    half = np.zeros(SMALL, np.float32)
+    half[:, ::2] = 1
+    assert misaligned_share(np.ones(SMALL, bool), half) == pytest.approx(0.5)
+
+
+def test_a_hesitant_layout_still_has_sharp_outlines(dressed):
+    """The winner leads by little: as networks say it where they are unsure."""
+    scene, _, made, _ = dressed
+    plain = make_garment(everywhere(np.full((1024, 768, 3), NEW, np.uint8)))
+    unsure = Prediction(0.5 + 0.02 * made.maps, made.picture, made.warped, made.cover, made.grid)
+    found = render(scene, plain, unsure)
+    halfway = (found.cloth > 0.05) & (found.cloth < 0.95)
+    assert halfway.sum() < 0.1 * (found.cloth >= 0.95).sum()

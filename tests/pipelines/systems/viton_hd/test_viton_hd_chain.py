@@ -1,0 +1,84 @@
+"""The chain as a whole: what is fast equals what is published, and can be made again."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from golden_weights import filled
+
+from pipelines.systems.viton_hd import chain_steps as steps
+from pipelines.systems.viton_hd.chain import TryOnChain
+from pipelines.systems.viton_hd.config import ConditionsConfig
+from pipelines.systems.viton_hd.networks import GMM, ALIASGenerator, SegGenerator
+from pipelines.systems.viton_hd.weights import Networks
+from pipelines.types import Size
+
+CONDITIONS = ConditionsConfig(size_hw=(256, 192))
+
+
+def networks(conditions=CONDITIONS, upsampling="more"):
+    return Networks(
+        seg=filled(lambda: SegGenerator(width=4)),
+        gmm=filled(lambda: GMM(size=Size(*conditions.size_hw), width=4)),
+        alias=filled(
+            lambda: ALIASGenerator(width=4, upsampling=upsampling, hidden=16), noise_scale=True
+        ),
+        conditions=conditions,
+    )
+
+
+@pytest.fixture(scope="module")
+def inputs(draw_person, draw_garment):
+    return draw_person(1.0), draw_garment()
+
+
+def prepared(chain, inputs):
+    person, garment = inputs
+    return chain.prepare_person(person), chain.prepare_garment(garment)
+
+
+def test_each_step_is_that_of_the_published_chain(inputs):
+    published, ours = TryOnChain(networks(), parity=True), TryOnChain(networks())
+    noise = torch.zeros(1, 1, 256, 192)
+    person, garment = prepared(published, inputs)
+    mine, worn = prepared(ours, inputs)
+    layout = published.layout(person, garment, noise=noise)
+    found = ours.layout(mine, worn, noise=noise)
+    # the published blur is meant for pictures four times as wide; ours keeps more detail
+    assert found.maps.shape == layout.maps.shape
+    parse = steps.seven_maps(layout.ids)
+    warp, other = published.warp(person, garment, parse), ours.warp(mine, worn, parse)
+    torch.testing.assert_close(other.theta, warp.theta, atol=1e-5, rtol=0)
+    torch.testing.assert_close(other.garment, warp.garment, atol=1e-3, rtol=0)
+    misalign, divided = steps.misalignment(parse, warp.mask)
+    picture = published.picture(person, warp, parse, divided, misalign, seed=5)
+    again = ours.picture(mine, warp, parse, divided, misalign, seed=5)
+    torch.testing.assert_close(again, picture, atol=1e-3, rtol=0)
+
+
+def test_a_pair_can_be_made_again(inputs):
+    chain = TryOnChain(networks())
+    person, garment = prepared(chain, inputs)
+    first = chain(person, garment, seed=1)
+    torch.testing.assert_close(chain(person, garment, seed=1).picture, first.picture)
+    assert not torch.equal(chain(person, garment, seed=2).picture, first.picture)
+    assert first.picture.shape == (1, 3, 256, 192) and bool(first.picture.isfinite().all())
+    assert first.misalign.min() >= 0 and first.misalign.max() <= 1
+
+
+def test_sizes_that_the_generator_cannot_take_are_continued(inputs):
+    """192 is no multiple of 128."""
+    conditions = replace(CONDITIONS, size_hw=(320, 192))
+    chain = TryOnChain(networks(conditions, "most"))
+    made = chain(*prepared(chain, inputs))
+    assert made.picture.shape == (1, 3, 320, 192)
+    assert made.layout.ids.shape == (320, 192) and made.warp.grid.shape == (1, 320, 192, 2)
+
+
+def test_bfloat16_leaves_the_warp_alone(inputs):
+    exact, rough = TryOnChain(networks()), TryOnChain(networks(), precision="bf16")
+    parse = steps.seven_maps(torch.zeros(256, 192, dtype=torch.int64))
+    thetas = [chain.warp(*prepared(chain, inputs), parse).theta for chain in (exact, rough)]
+    torch.testing.assert_close(*thetas)
+    made = rough(*prepared(rough, inputs))
+    assert made.picture.dtype == torch.float32 and bool(made.picture.isfinite().all())

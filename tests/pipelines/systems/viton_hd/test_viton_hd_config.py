@@ -1,0 +1,56 @@
+"""Configs as they are stored with weights."""
+
+import json
+
+import pytest
+
+from pipelines.systems.viton_hd.config import (
+    ALIAS,
+    FAMILIES,
+    GMM,
+    SEG,
+    ALIASConfig,
+    ConditionsConfig,
+    GMMConfig,
+    SegConfig,
+    config_from_json,
+    config_to_json,
+)
+
+CONFIGS = (
+    SegConfig(width=24, conditions=ConditionsConfig((256, 192), "v3.2", "body")),
+    GMMConfig(width=16),
+    ALIASConfig(width=20, upsampling="more", feature_channels=8, hidden=48),
+)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_config_survives_its_file(config):
+    stored = json.loads(json.dumps(config_to_json(config)))
+    assert config_from_json(config.family, stored) == config
+
+
+def test_what_is_not_stored_is_as_published():
+    for family, kind in zip(FAMILIES, (SegConfig, GMMConfig, ALIASConfig), strict=True):
+        assert config_from_json(family, {}) == kind()
+    assert SegConfig().conditions.size_hw == (1024, 768)
+    assert ALIASConfig().multiple == 128
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "said"),
+    [
+        (SEG, {"depth": 3}, "depth"),
+        (GMM, {"width": 0}, "width"),
+        (GMM, {"width": "64"}, "width"),
+        (ALIAS, {"width": True}, "width"),
+        (ALIAS, {"upsampling": "huge"}, "huge"),
+        (SEG, {"conditions": {"size_hw": [250, 192]}}, "multiples of 64"),
+        (SEG, {"conditions": {"agnostic": "v9"}}, "v9"),
+        (SEG, {"conditions": {"pose_points": "few"}}, "few"),
+        (SEG, {"conditions": {"colour": 1}}, "colour"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(family, values, said):
+    with pytest.raises(ValueError, match=said):
+        config_from_json(family, values)

@@ -1,0 +1,111 @@
+"""VITON-HD's networks: names and shapes of the published files, and the published numbers."""
+
+import pytest
+import torch
+from golden_vectors import assert_golden, published_shapes
+from golden_weights import alias_inputs, binary, blob, filled, regions, smooth, soft
+
+from pipelines.systems.viton_hd.networks import GMM, ALIASGenerator, SegGenerator
+from pipelines.types import Size
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(SegGenerator, "vitonhd_seg"), (GMM, "vitonhd_gmm"), (ALIASGenerator, "vitonhd_alias")],
+)
+def test_names_and_shapes_are_those_of_the_published_files(make, name):
+    with torch.device("meta"):
+        state = make().state_dict()
+    assert {key: tuple(tensor.shape) for key, tensor in state.items()} == published_shapes(name)
+
+
+def test_the_layout_is_the_published_one():
+    mask = blob("seg.cloth_mask", 1, 1, 256, 192)
+    parts = (
+        mask,
+        smooth("seg.cloth", 1, 3, 256, 192) * mask,
+        regions("seg.parse_agnostic", 1, 13, 256, 192),
+        smooth("seg.pose", 1, 3, 256, 192),
+        binary("seg.noise", 1, 1, 256, 192),
+    )
+    assert_golden("vitonhd_seg", out=filled(SegGenerator)(torch.cat(parts, 1)))
+
+
+def matching_inputs():
+    person = (
+        blob("gmm.parse_upper", 1, 1, 256, 192),
+        smooth("gmm.pose", 1, 3, 256, 192),
+        smooth("gmm.agnostic", 1, 3, 256, 192),
+    )
+    return torch.cat(person, 1), smooth("gmm.cloth", 1, 3, 256, 192)
+
+
+def test_the_warp_is_the_published_one():
+    theta, grid = filled(GMM)(*matching_inputs())
+    assert_golden("vitonhd_gmm", theta=theta, grid=grid)
+
+
+def test_the_warp_is_the_same_for_every_size():
+    """The published code cannot make one for 512x384."""
+    make = lambda: GMM(size=Size(512, 384), width=4)  # noqa: E731
+    theta, grid = filled(make)(*matching_inputs())
+    assert grid.shape == (1, 512, 384, 2)
+    wanted = filled(lambda: GMM(width=4)).grid(theta).permute(0, 3, 1, 2)
+    small = torch.nn.functional.interpolate(wanted, size=(512, 384), mode="bilinear")
+    # pixels of both lattices span the same range, at other steps
+    assert (small.permute(0, 2, 3, 1) - grid).abs().max() < 0.005
+
+
+@pytest.fixture(scope="module")
+def alias():
+    return filled(ALIASGenerator)
+
+
+def test_the_picture_is_the_published_one(alias):
+    assert_golden("vitonhd_alias_256x256", out=alias(**alias_inputs(256, 256, blob)))
+
+
+def test_a_larger_picture_is_the_published_one(alias):
+    assert_golden("vitonhd_alias_512x384", out=alias(**alias_inputs(512, 384, soft)))
+
+
+@pytest.mark.parametrize(
+    ("upsampling", "size"),
+    [("most", (128, 256)), ("more", (64, 128)), ("normal", (64, 32))],
+)
+def test_compact_networks_make_pictures_of_their_inputs_size(upsampling, size):
+    net = ALIASGenerator(width=8, upsampling=upsampling, hidden=16, feature_channels=4)
+    inputs = alias_inputs(*size, soft)
+    made = net(**inputs)
+    assert made.shape == (1, 3, *size) and made.abs().max() <= 1
+    (made**2).sum().backward()
+    still = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not [name for name in still if name.endswith(("weight", "weight_orig"))]
+    with pytest.raises(ValueError, match=f"multiples of {net.stride}, got"):
+        net(**alias_inputs(size[0] + 16, size[1], soft))
+
+
+def test_the_misaligned_region_teaches_nothing():
+    inputs = alias_inputs(64, 64, soft)
+    inputs["misalign"].requires_grad_()
+    ALIASGenerator(width=8, upsampling="more", hidden=16)(**inputs).sum().backward()
+    assert inputs["misalign"].grad is None
+
+
+def test_unknown_numbers_of_steps_are_refused():
+    with pytest.raises(ValueError, match="known: normal, more, most"):
+        ALIASGenerator(upsampling="fewer")
+
+
+@pytest.mark.parametrize(
+    ("make", "channels"), [(lambda: SegGenerator(width=8), 21), (lambda: GMM(width=8), 7)]
+)
+def test_compact_widths_keep_the_interface(make, channels):
+    net = make().eval()
+    x = torch.rand(2, channels, 256, 192)
+    if isinstance(net, GMM):
+        theta, grid = net(x, torch.rand(2, 3, 256, 192))
+        assert theta.shape == (2, 50) and grid.shape == (2, 1024, 768, 2)
+    else:
+        assert net(x).shape == (2, 13, 256, 192)
+        torch.testing.assert_close(net(x), torch.sigmoid(net.logits(x)))
