@@ -253,7 +253,7 @@ def test_two_hundred_steps_learn_the_drawn_persons(root, packs, gmm, tmp_path, s
     result = trained(stage, root, packs, tmp_path / "run", steps=200, **options)
     rows = lines(tmp_path / "run", "train")
     name = {"viton-hd.seg": "loss/cross_entropy", "viton-hd.gmm": "loss/gmm"}.get(stage, "loss/l1")
-    assert rows[-1][name] < 0.6 * rows[0][name]
+    assert rows[-1][name] < 0.7 * rows[0][name]
     if stage == "viton-hd.seg":
         assert result.figures["iou/upper"] > 0.6
     if stage == "viton-hd.gmm":
