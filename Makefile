@@ -40,7 +40,8 @@ ifneq ($(DATA),)
 	$(BIN)/python tests/bench/mask_quality.py $(DATA)
 	$(BIN)/vtonctl evaluate parse $(DATA)/.. --layout cp-vton --split $(notdir $(abspath $(DATA)))
 	$(BIN)/python tests/bench/cloth_mask_accuracy.py $(DATA)
-	$(BIN)/python tests/bench/tryon_reconstruction.py $(DATA)/.. --split $(notdir $(abspath $(DATA)))
+	$(BIN)/vtonctl evaluate tryon $(DATA)/.. --layout cp-vton --split $(notdir $(abspath $(DATA))) \
+	  --system geometric --limit 100
 endif
 
 $(STAMP): pyproject.toml

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 PSNR_CAP_DB = 100.0
 """PSNR of equal pictures."""
-MS_SSIM_MIN_SIDE = 161
-"""Sides below this are too short for the five scales of MS-SSIM."""
+MS_SSIM_MIN_SIDE = 176
+"""Shorter sides are too short for the five scales of MS-SSIM with a window of 11."""
 SAME_LEVELS = 2
 """How far a pixel may be off (of 255) and still count as the photo's own."""
 

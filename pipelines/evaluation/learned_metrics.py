@@ -16,6 +16,7 @@ import hashlib
 import math
 import pickle
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Features = NDArray[np.float32]
-"""``float32 [2048]`` of a picture."""
+"""``float32 [N]`` of a picture; N is 2048 for Inception's."""
 
 FEATURES = 2048
 KID_SUBSETS, KID_SUBSET = 100, 1000
@@ -116,7 +117,7 @@ def frechet_distance(made: Sequence[Features], true: Sequence[Features]) -> floa
 
     if min(len(made), len(true)) < 2:
         return math.nan
-    metric = FrechetInceptionDistance(feature=_as_they_are())
+    metric = FrechetInceptionDistance(feature=_as_they_are(len(true[0])))
     return _distance(metric, made, true)
 
 
@@ -131,9 +132,13 @@ def kernel_distance(made: Sequence[Features], true: Sequence[Features]) -> float
     fewest = min(len(made), len(true))
     if fewest < 2:
         return math.nan
-    metric = KernelInceptionDistance(
-        feature=_as_they_are(), subsets=KID_SUBSETS, subset_size=min(KID_SUBSET, fewest)
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it keeps the features, as we do
+        metric = KernelInceptionDistance(
+            feature=_as_they_are(len(true[0])),
+            subsets=KID_SUBSETS,
+            subset_size=min(KID_SUBSET, fewest),
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return _distance(metric, made, true)
@@ -148,12 +153,12 @@ def _distance(metric: Any, made: Sequence[Features], true: Sequence[Features]) -
     return float(value[0] if isinstance(value, tuple) else value)
 
 
-def _as_they_are() -> Any:
+def _as_they_are(features: int) -> Any:
     """A network that passes features on: they are computed once for both figures."""
     import torch
 
     network = torch.nn.Identity()
-    network.num_features = FEATURES  # type: ignore[assignment]  # torchmetrics asks for it
+    network.num_features = features  # type: ignore[assignment]  # torchmetrics asks for it
     return network
 
 

@@ -30,6 +30,15 @@ def read_artifact(data: DataRoot, artifact: Artifact, item: str) -> Any:
     return codecs.decode(read_bytes(path), encoding, labels=label_set(data.layout), name=str(path))
 
 
+def lacks_some(data: DataRoot, artifact: Artifact, wish: str, items: Collection[str]) -> bool:
+    """Whether some of our own will be needed for these items."""
+    if wish != "auto":
+        return wish == "own"
+    if artifact not in data.layout.places:
+        return True
+    return not set(items) <= set(data.layout.items(data.root, data.split, artifact))
+
+
 @dataclass
 class GivenOrOwn:
     """One artifact of a data set, by a wish; ``counts`` tells how many came from where."""
@@ -37,14 +46,10 @@ class GivenOrOwn:
     data: DataRoot
     artifact: Artifact
     wish: str
-    make: Callable[[], Stage]
-    """Loads the stage that makes our own; called at most once, when the first is needed."""
+    make: Callable[[], Stage] | None
+    """Loads the stage that makes our own, when the first is needed; None: there is none."""
     counts: dict[str, int] = field(default_factory=lambda: {"given": 0, "own": 0})
     _stage: Stage | None = None
-
-    def lacks(self, items: Collection[str]) -> bool:
-        """Whether some of our own will be needed for these items."""
-        return self.wish == "own" or (self.wish == "auto" and not self._has_all(items))
 
     def find(self, item: str, inputs: Mapping[Artifact, Any]) -> Any:
         """The value of an item; ``inputs`` is what the stage takes. Raises ``ItemError``."""
@@ -70,7 +75,7 @@ class GivenOrOwn:
             raise
 
     def _own(self, item: str, inputs: Mapping[Artifact, Any]) -> Any:
-        if self.wish == "given":
+        if self.wish == "given" or self.make is None:
             raise ItemError(
                 f"{item}: the data set has no {self.artifact.value}.", code="missing_input"
             )
@@ -80,9 +85,3 @@ class GivenOrOwn:
         if isinstance(found, ItemError):
             raise found
         return found.values[self.artifact]
-
-    def _has_all(self, items: Collection[str]) -> bool:
-        if self.artifact not in self.data.layout.places:
-            return False
-        there = self.data.layout.items(self.data.root, self.data.split, self.artifact)
-        return set(items) <= set(there)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pipelines.datasets.naming import require_distinct, tryon_id
 from pipelines.datasets.pairs import make_pairs, read_pairs
 from pipelines.errors import InputError
+from pipelines.layout import Artifact
 from pipelines.registry import STAGES
 from pipelines.stage import Stage, Subject, TryOnSystem
 from pipelines.system_choice import AUTO, find_system
 from pipelines.types import Size
 from vtonctl.runs.dataroot import DataRoot
+from vtonctl.runs.given_or_own import check_wish, lacks_some
 from vtonctl.runs.parse_cases import evenly
 from vtonctl.runs.parse_plan import ParsePlan, plan_parse, refuse_unused_device
 from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
@@ -66,23 +69,27 @@ def prepare_pairs(
     request: EvaluateTryOnRequest, options: RunOptions, sink: ProgressSink
 ) -> JudgedPairs:
     """Settle pairs, systems and where poses and parses come from. Raises ``VtonError``."""
+    check_wish("--parse", request.parse)
+    check_wish("--pose", request.pose)
     data = DataRoot(request.root, request.split, request.layout)
     everything = _find_pairs(request, data, options.seed)
     chosen = [everything[item] for item in evenly(list(everything), request.limit)]
-    plans: list[ParsePlan] = []
-    inputs = PairInputs(
-        data,
-        parse=request.parse,
-        pose=request.pose,
-        pose_model=request.pose_model,
-        plan=lambda: _parser(plans[0]),
-    )
-    if inputs.parse.lacks({person for person, _ in chosen}):
-        plans.append(_plan_parse(request, options))
-    plan = plans[0] if plans else None
+    persons = {person for person, _ in chosen}
+    lacking = lacks_some(data, Artifact.PARSE, request.parse, persons)
+    plan = _plan_parse(request, options) if lacking else None
     systems = _plan_systems(request, options)
     computing = [system.compute for system in systems.values()]
     refuse_unused_device(options, *computing, plan.compute if plan else None)
+    for system in systems.values():
+        if system.choice.reason:
+            sink.note(system.choice.reason)
+    inputs = PairInputs(
+        data,
+        parse=request.parse,
+        parser=partial(_parser, plan) if plan else None,
+        pose=request.pose,
+        pose_model=request.pose_model,
+    )
     size = Size(*request.size_hw) if request.size_hw else None
     built: dict[str, TryOnSystem] = {name: build(p.spec) for name, p in systems.items()}
     run = PairRun(inputs, chosen, built, size, options.seed, sink)

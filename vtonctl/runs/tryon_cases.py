@@ -32,7 +32,7 @@ from pipelines.stage import (
 from pipelines.types import ParseMap, Size
 from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.fingerprint import item_seed
-from vtonctl.runs.given_or_own import GivenOrOwn, check_wish, read_artifact
+from vtonctl.runs.given_or_own import GivenOrOwn, read_artifact
 from vtonctl.runs.peak_memory import peak_bytes, reset_peak
 from vtonctl.runs.result import ItemOutcome, ProgressSink
 
@@ -56,15 +56,20 @@ class PairInputs:
     """Reads pairs; what the data set does not have, or is not wanted of it, is made."""
 
     def __init__(
-        self, data: DataRoot, *, parse: str, pose: str, pose_model: str, plan: Callable[[], Stage]
+        self,
+        data: DataRoot,
+        *,
+        parse: str,
+        parser: Callable[[], Stage] | None,
+        pose: str,
+        pose_model: str,
     ) -> None:
-        check_wish("--parse", parse)
-        check_wish("--pose", pose)
+        """``parse`` and ``pose`` are wishes of ``given_or_own``; ``parser`` makes our own."""
         self.data = data
         own_pose = partial(registry.stage, "pose", {"model": pose_model})
         own_mask = partial(registry.stage, "cloth-mask", {})
         self.pose = GivenOrOwn(data, Artifact.POSE, pose, own_pose)
-        self.parse = GivenOrOwn(data, Artifact.PARSE, parse, plan)
+        self.parse = GivenOrOwn(data, Artifact.PARSE, parse, parser)
         self.mask = GivenOrOwn(data, Artifact.CLOTH_MASK, "auto", own_mask)
 
     def read(self, person: str, garment: str, size: Size | None, seed: int) -> Pair:
