@@ -116,6 +116,22 @@ ShowSettings = Annotated[
 ]
 
 
+ParserWeights = Annotated[
+    str | None,
+    typer.Option(
+        "--parser-weights",
+        metavar="FILE|NAME",
+        help="Its weights: a .safetensors file, or a name of: vtonctl weights list.",
+    ),
+]
+PoseModel = Annotated[
+    str | None,
+    typer.Option(
+        "--pose-model", metavar="NAME", help="full, heavy, lite or FILE.task. [default: full]"
+    ),
+]
+
+
 @dataclass(frozen=True)
 class DataFlags:
     """Which part of which layout."""
@@ -146,21 +162,9 @@ class PrepareFlags:
             help=f"Who finds body parts: auto, {', '.join(PARSERS)}. [default: auto, the best]",
         ),
     ] = None
-    parser_weights: Annotated[
-        str | None,
-        typer.Option(
-            "--parser-weights",
-            metavar="FILE|NAME",
-            help="Its weights: a .safetensors file, or a name of: vtonctl weights list.",
-        ),
-    ] = None
+    parser_weights: ParserWeights = None
     commercial: Commercial = None
-    pose_model: Annotated[
-        str | None,
-        typer.Option(
-            "--pose-model", metavar="NAME", help="full, heavy, lite or FILE.task. [default: full]"
-        ),
-    ] = None
+    pose_model: PoseModel = None
     agnostic: Annotated[
         str | None,
         typer.Option(

@@ -14,6 +14,10 @@ from pathlib import Path
 from pipelines.errors import InputError
 from pipelines.layout import CCP, Artifact
 
+NAME = "Clothing Co-Parsing"
+LICENCE = "Apache-2.0"
+"""As weights that are trained on it name it."""
+
 VALIDATION_PHOTOS = 80
 _EVERY = 10
 

@@ -17,6 +17,7 @@ from torchvision.models.detection import MaskRCNN
 from pipelines.checkpoint_files import load_safetensors
 from pipelines.checkpoint_manifest import TrainingData
 from pipelines.clothing_labels import FASHION15
+from pipelines.datasets import ccp
 from pipelines.errors import ExtraMissing
 from pipelines.evaluation.detection import DetectionScores, DetectionTally
 from pipelines.layout import CCP
@@ -34,7 +35,6 @@ from pipelines.training.sources import TensorSource
 from pipelines.training.task import Batch, Loss, Modules, Source, StepInfo, Task
 
 WEIGHTS_FILE = "parser-maskrcnn.safetensors"
-CCP_LICENCE = "Apache-2.0"
 MIN_AREA_PX = 16
 """A label that covers less of a scaled photo is no instance."""
 
@@ -259,7 +259,7 @@ class MaskRCNNTask(Task):
     def _described(self, root: LabelledRoot) -> TrainingData:
         images = sum(photo.root == root.root for photo in self.photos)
         if root.layout is CCP:
-            return TrainingData("Clothing Co-Parsing", CCP_LICENCE, images)
+            return TrainingData(ccp.NAME, ccp.LICENCE, images)
         return TrainingData(root.root.name, self.settings.licence, images)
 
     def describe(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pipelines import checkpoints
 from pipelines.checkpoint_manifest import TrainingData
+from pipelines.datasets import ccp
 from pipelines.errors import ConfigError, InputError
 from pipelines.evaluation.groups import CCP6, VITON7
 from pipelines.segmentation.parser_network import ParserConfig, build_parser, read_parser
@@ -20,13 +21,7 @@ from pipelines.training.parse_augment import Augmentation
 from pipelines.training.parse_data import ParseExample, ParseRoot, find_root, load_examples
 from pipelines.training.parse_task import ParseSettings, ParseTask, Sources, ValidationSet
 from pipelines.training.request import Progress, ReportProgress, TrainRequest, TrainResult
-from pipelines.training.settings import LoopSettings
-
-CCP_LICENCE = "Apache-2.0"
-
-NARROWEST = 16
-"""Channels below which torch 2.15 writes beyond its memory in the backward pass on a CPU
-(channels_last, float32)."""
+from pipelines.training.settings import NARROWEST, LoopSettings
 
 
 def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
@@ -125,5 +120,5 @@ def _together(earlier: Sources, described: list[TrainingData], *, is_open: bool)
 
 def _described(root: ParseRoot, images: int, licence: str) -> TrainingData:
     if root.is_ccp:
-        return TrainingData("Clothing Co-Parsing", CCP_LICENCE, images)
+        return TrainingData(ccp.NAME, ccp.LICENCE, images)
     return TrainingData(root.path.resolve().name, licence, images)

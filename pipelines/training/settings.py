@@ -13,6 +13,10 @@ from pipelines.errors import ConfigError
 from pipelines.toml_file import read_toml
 from pipelines.training.request import TrainerInfo
 
+NARROWEST = 16
+"""Channels below which torch 2.15 writes beyond its memory in the backward pass on a CPU
+(channels_last, float32)."""
+
 
 @dataclass(frozen=True)
 class LoopSettings:

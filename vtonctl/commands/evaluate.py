@@ -75,12 +75,7 @@ def parse(
             help="given (by the data set), own, or auto: given where there is one. [default: auto]",
         ),
     ] = "auto",
-    pose_model: Annotated[
-        str | None,
-        typer.Option(
-            "--pose-model", metavar="NAME", help="full, heavy, lite or FILE.task. [default: full]"
-        ),
-    ] = None,
+    pose_model: options.PoseModel = None,
     groups: Annotated[
         str | None,
         typer.Option(

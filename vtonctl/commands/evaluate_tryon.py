@@ -89,21 +89,9 @@ class JudgedFlags:
             help=f"Who makes our own label maps: auto, {', '.join(PARSERS)}. [default: auto]",
         ),
     ] = None
-    parser_weights: Annotated[
-        str | None,
-        typer.Option(
-            "--parser-weights",
-            metavar="FILE|NAME",
-            help="Its weights: a .safetensors file, or a name of: vtonctl weights list.",
-        ),
-    ] = None
+    parser_weights: options.ParserWeights = None
     commercial: options.Commercial = None
-    pose_model: Annotated[
-        str | None,
-        typer.Option(
-            "--pose-model", metavar="NAME", help="full, heavy, lite or FILE.task. [default: full]"
-        ),
-    ] = None
+    pose_model: options.PoseModel = None
     limit: Annotated[
         int,
         typer.Option(

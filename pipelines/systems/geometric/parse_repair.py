@@ -129,6 +129,11 @@ def collar_called_hair(hair: Mask, neck: Mask, old: Mask, unit: float) -> Mask:
     return np.asarray(wide[label] if count > 1 else np.zeros(hair.shape, bool))
 
 
+def hair_crumbs(head: Mask, old: Mask, unit: float) -> Mask:
+    """Small pieces of the head on the garment: what a print has left of the hair over it."""
+    return head & ~parts(head, round(unit * unit / 16)) & grown(old, unit / 18)
+
+
 def _carried(mask: Mask, rows: int) -> Mask:
     """Where ``mask`` lies in the same column at most ``rows`` higher up."""
     count = np.cumsum(np.pad(mask, ((rows, 0), (0, 0))), axis=0, dtype=np.int32)

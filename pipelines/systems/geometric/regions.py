@@ -37,6 +37,7 @@ from pipelines.systems.geometric.parse_repair import (
     collar_called_neck,
     cuff_called_lower,
     garment_called,
+    hair_crumbs,
     hand_called_top,
     rim,
     skin_like,
@@ -110,9 +111,7 @@ def find_regions(person: PersonInputs) -> Regions:
         old |= claimed
         for region in (lower, left, right, head):
             region &= ~claimed
-    # what a print has left of the hair over it
-    crumbs = head & ~parts(head, round(unit * unit / 16))
-    old |= crumbs & grown(old, unit / 18)
+    old |= hair_crumbs(head, old, unit)
     head &= ~old
     for region, called in (
         (head, collar_called_hair(head & (ids != LIP20.FACE), neck, old, unit)),

@@ -36,7 +36,7 @@ from pipelines.systems.viton_hd.train_settings import (
 from pipelines.systems.viton_hd.weights import build_network, read_network
 from pipelines.training.loop import run
 from pipelines.training.request import Progress, ReportProgress, TrainRequest, TrainResult
-from pipelines.training.settings import LoopSettings
+from pipelines.training.settings import NARROWEST, LoopSettings
 from pipelines.training.tryon_data import (
     TryOnPack,
     TryOnRoot,
@@ -51,10 +51,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Tell = Callable[[str], None]
-
-NARROWEST = 16
-"""Channels below which torch 2.15 writes beyond its memory in the backward pass on a CPU
-(channels_last, float32)."""
 
 
 def train_seg(request: TrainRequest, report: ReportProgress) -> TrainResult:

@@ -8,6 +8,8 @@ import pytest
 
 # workers import the fake stages by name
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+# drawn weights of a system
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pipelines/systems/viton_hd"))
 
 import fake_stages
 import run_harness

@@ -6,8 +6,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-import torch
 from run_harness import Sink
+from viton_hd_files import write_files
 
 from pipelines import codecs
 from pipelines.checkpoint_files import sha256_of_file
@@ -19,38 +19,13 @@ from pipelines.systems.viton_hd.config import (
     FAMILIES,
     GMM,
     SEG,
-    ALIASConfig,
-    ConditionsConfig,
-    GMMConfig,
-    SegConfig,
-    config_to_json,
 )
-from pipelines.systems.viton_hd.weights import build_network
-from pipelines.training.export import write_weights
 from pipelines.types import Keypoints, ParseMap, Pose
 from vtonctl.runs.requests import RunOptions, TryOnRequest
 from vtonctl.runs.system_plan import plan_system
 from vtonctl.runs.tryon import run_tryon
 
-CONDITIONS = ConditionsConfig(size_hw=(256, 192), pose_points="body")
 OPTIONS = RunOptions(jobs=1, device="cpu", precision="fp32")
-
-
-def write_files(folder, seed=0):
-    """Weights of tiny networks, by family."""
-    torch.manual_seed(seed)
-    folder.mkdir(exist_ok=True)
-    configs = (
-        SegConfig(width=4, conditions=CONDITIONS),
-        GMMConfig(width=4, conditions=CONDITIONS),
-        ALIASConfig(width=4, upsampling="more", hidden=16, conditions=CONDITIONS),
-    )
-    files = {}
-    for config in configs:
-        about = {"family": config.family, "tier": "research", "config": config_to_json(config)}
-        path = folder / f"{config.family}.safetensors"
-        files[config.family] = write_weights(path, build_network(config), about)
-    return files
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pipelines.systems.geometric.parse_repair import (
     collar_called_neck,
     cuff_called_lower,
     garment_called,
+    hair_crumbs,
 )
 
 UNIT = 100.0
@@ -107,3 +108,13 @@ def test_a_print_under_hair_goes_with_the_garment_and_the_hair_stays():
     assert (claimed & ~called).sum() < 0.1 * called.sum()
     # hair that lies in front of the letter is there in neither sample without the certain part
     assert (garment_called(image, old, hair, unit) & called).sum() < 0.5 * called.sum()
+
+
+def test_crumbs_of_hair_on_the_garment_are_the_garment():
+    head, old, crumb, earring = masks(
+        (10, 60, 60, 140), (80, 190, 30, 170), (110, 116, 90, 98), (62, 66, 40, 44)
+    )
+    old &= ~crumb
+    found = hair_crumbs(head | crumb | earring, old, UNIT)
+    # what hangs apart from head and garment alike may be jewellery
+    assert found[crumb].all() and not found[head | earring].any()

@@ -26,9 +26,10 @@ def tiny_configs(conditions=CONDITIONS):
     }
 
 
-def write_files(folder, configs=None, tier="research"):
+def write_files(folder, configs=None, tier="research", seed=0):
     """Family -> file."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
+    folder.mkdir(exist_ok=True)
     files = {}
     for family, config in (configs or tiny_configs()).items():
         about = {"family": family, "tier": tier, "config": config_to_json(config), "figures": {}}
