@@ -21,15 +21,19 @@ No array library is imported before a file is opened.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+C = TypeVar("C")
+N = TypeVar("N", bound="nn.Module")
 
 _BLOCK = 1 << 20
 _SHOWN = 4
@@ -85,6 +89,31 @@ def load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     with _opened(path, "pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}
         return state, dict(file.metadata() or {})
+
+
+def read_network(
+    path: Path, family: str, config_of: Callable[[Mapping[str, Any]], C], build: Callable[[C], N]
+) -> tuple[N, C, dict[str, str]]:
+    """The network that a file was written for, on the CPU, its config and the file's metadata.
+
+    ``config_of`` makes the config of the stored values and ``build`` the network of it. Raises
+    ``InputError`` (``wrong_weights``) for a file that is not of ``family``.
+    """
+    state, metadata = load_safetensors(path)
+    try:
+        if metadata["family"] != family:
+            raise ValueError("another network")
+        config = config_of(json.loads(metadata["config"]))
+        network = build(config)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        said = metadata.get("family") or "unknown"
+        raise InputError(
+            f"{path}: no weights of {family} (family: {said}; config: {error}).",
+            code="wrong_weights",
+            hint=f"Name a file that vtonctl train {family} or vtonctl weights import has written.",
+        ) from None
+    load_into(network, state, path)
+    return network, config, metadata
 
 
 def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.checkpoint_files import load_into, load_safetensors
-from pipelines.errors import InputError
+from pipelines.checkpoint_files import read_network
 from pipelines.labels import LIP20
 from pipelines.networks import pose_maps
 from pipelines.networks.resnet_unet import ResNetUNet
@@ -64,19 +62,7 @@ def read_parser(weights: Path) -> tuple[ResNetUNet, ParserConfig, dict[str, str]
 
     Raises ``InputError`` for a file that ``vtonctl train parser.ours`` has not written.
     """
-    state, metadata = load_safetensors(weights)
-    try:
-        config = ParserConfig.from_json(json.loads(metadata["config"]))
-        network = build_parser(config)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        family = metadata.get("family") or "unknown"
-        raise InputError(
-            f"{weights}: no weights of {FAMILY} (family: {family}; config: {error}).",
-            code="wrong_weights",
-            hint=f"Name a file that vtonctl train {FAMILY} has written.",
-        ) from None
-    load_into(network, state, weights)
-    return network, config, metadata
+    return read_network(weights, FAMILY, ParserConfig.from_json, build_parser)
 
 
 def parser_logits(network: torch.nn.Module, photos: Tensor, joints: Tensor | None) -> Tensor:

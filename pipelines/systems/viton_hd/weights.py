@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from torch import nn
 
-from pipelines.checkpoint_files import load_into, load_safetensors
+from pipelines import checkpoint_files
 from pipelines.errors import InputError
 from pipelines.systems.viton_hd.config import (
     ALIAS,
@@ -88,20 +88,8 @@ def read_network(
 
     Raises ``InputError`` (``wrong_weights``) for a file that is not of this family.
     """
-    state, metadata = load_safetensors(path)
-    try:
-        if metadata["family"] != family:
-            raise ValueError("another network")
-        config = config_from_json(family, json.loads(metadata["config"]))
-        network = build_network(config)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        said = metadata.get("family") or "unknown"
-        raise InputError(
-            f"{path}: no weights of {family} (family: {said}; config: {error}).",
-            code="wrong_weights",
-            hint=f"Name a file that vtonctl train {family} or weights import has written.",
-        ) from None
-    load_into(network, state, path)
+    config_of = partial(config_from_json, family)
+    network, config, _ = checkpoint_files.read_network(path, family, config_of, build_network)
     return network.eval().requires_grad_(False), config
 
 
