@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.checkpoints import manifest, verified
+from pipelines.labels import LIP20
 from pipelines.segmentation.parser import load_parser
 
 NAME = "parser-ours-research"
@@ -38,3 +39,16 @@ def test_most_pixels_of_viton_are_labelled_as_in_the_data_set(viton_val, parser)
             union[number] += (mine | theirs).sum()
     iou = dict(zip(GROUPS, (hit / union).round(3), strict=True))
     assert (hit / union).mean() >= 0.85, iou
+
+
+@pytest.mark.shared_data
+def test_the_second_look_agrees_with_the_first_about_sides(viton_val, parser, monkeypatch):
+    """A mirror that is not undone would exchange the arms or move the outlines."""
+    items = list(viton_val(6))
+    twice = np.stack([parser(item.image, item.pose).parse.ids for item in items])
+    monkeypatch.setattr("pipelines.segmentation.parser.SECOND_LOOK_PX", 0)
+    once = np.stack([parser(item.image, item.pose).parse.ids for item in items])
+    assert (once != twice).any()
+    for label in (LIP20.LEFT_ARM, LIP20.RIGHT_ARM, LIP20.HAIR, LIP20.FACE, LIP20.UPPER):
+        both, either = (once == label) & (twice == label), (once == label) | (twice == label)
+        assert both.sum() > 0.85 * either.sum(), label.name
