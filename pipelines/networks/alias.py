@@ -108,8 +108,9 @@ class ALIASNorm(nn.Module):
         """
         normal = self.normalised(x, misalign, noise)
         hidden = self.conv_shared(seg)
-        shifted: Tensor = normal * (1 + self.conv_gamma(hidden)) + self.conv_beta(hidden)
-        return shifted
+        scale = 1 + self.conv_gamma(hidden)
+        # under autocast in half precision from here on: float32 would cost half of the time
+        return torch.addcmul(self.conv_beta(hidden), normal.to(scale.dtype), scale)
 
     def normalised(self, x: Tensor, misalign: Tensor | None, noise: Noise | None) -> Tensor:
         """``x`` with its noise, normalised, not yet scaled and shifted."""

@@ -283,7 +283,9 @@ def test_a_small_network_learns_what_only_the_pose_tells(trained, read_metrics):
     assert seeing[-1] < 0.5 * losses(read_metrics(blind_out))[-1]
 
 
-def test_exported_weights_are_the_trained_parser(trained):
+def test_exported_weights_are_the_trained_parser(trained, monkeypatch):
+    # once, as in training
+    monkeypatch.setattr("pipelines.segmentation.parser.SECOND_LOOK_PX", 0)
     made, examples = trained
     task, result, _ = made[True]
     (path,) = [file for file in result.files if file.suffix == ".safetensors"]
