@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Tensor
 
@@ -50,6 +50,7 @@ from pipelines.training.tryon_perceptual import find_perceptual
 if TYPE_CHECKING:
     from pathlib import Path
 
+C = TypeVar("C", SegConfig, GMMConfig, ALIASConfig)
 Tell = Callable[[str], None]
 
 
@@ -57,9 +58,8 @@ def train_seg(request: TrainRequest, report: ReportProgress) -> TrainResult:
     """Train the layout network. Raises ``InputError``, ``ConfigError``."""
     setup = _Setup(request, report)
     wanted = SegSettings.of(request.settings)
-    made = setup.network(SegConfig(wanted.width, setup.conditions))
-    assert isinstance(made.config, SegConfig)  # noqa: S101 - of the family asked for
-    task = SegTask(made.config, wanted, setup.data(), setup.augmentation, made.start)
+    config, start = setup.network(SegConfig(wanted.width, setup.conditions))
+    task = SegTask(config, wanted, setup.data(), setup.augmentation, start)
     return run(task, setup.loop, request, report)
 
 
@@ -67,9 +67,8 @@ def train_gmm(request: TrainRequest, report: ReportProgress) -> TrainResult:
     """Train the network that warps the garment. Raises ``InputError``, ``ConfigError``."""
     setup = _Setup(request, report)
     wanted = GMMSettings.of(request.settings)
-    made = setup.network(GMMConfig(wanted.width, setup.conditions))
-    assert isinstance(made.config, GMMConfig)  # noqa: S101 - of the family asked for
-    task = GMMTask(made.config, wanted, setup.data(), setup.augmentation, made.start)
+    config, start = setup.network(GMMConfig(wanted.width, setup.conditions))
+    task = GMMTask(config, wanted, setup.data(), setup.augmentation, start)
     return run(task, setup.loop, request, report)
 
 
@@ -77,19 +76,10 @@ def train_alias(request: TrainRequest, report: ReportProgress) -> TrainResult:
     """Train the image generator. Raises ``InputError``, ``ConfigError``, ``WeightsMissing``."""
     setup = _Setup(request, report)
     wanted = ALIASSettings.of(request.settings)
-    made = setup.network(_alias_config(wanted, setup.conditions))
-    assert isinstance(made.config, ALIASConfig)  # noqa: S101 - of the family asked for
+    config, start = setup.network(_alias_config(wanted, setup.conditions))
     helpers = _helpers(wanted, setup.conditions, setup.tell)
-    task = ALIASTask(made.config, wanted, setup.data(), setup.augmentation, helpers, made.start)
+    task = ALIASTask(config, wanted, setup.data(), setup.augmentation, helpers, start)
     return run(task, setup.loop, request, report)
-
-
-@dataclass(frozen=True, eq=False)
-class _Network:
-    """What is to be built, and the weights that it begins with, if any."""
-
-    config: NetworkConfig
-    start: Mapping[str, Tensor] | None
 
 
 class _Setup:
@@ -107,14 +97,15 @@ class _Setup:
         """Say something to the user."""
         self._report(Progress(0, None, 0, 0.0, 0.0, note=note))
 
-    def network(self, config: NetworkConfig) -> _Network:
-        """The network asked for, or the one to go on from, under our own conditions."""
+    def network(self, config: C) -> tuple[C, Mapping[str, Tensor] | None]:
+        """The network asked for, or, under our own conditions, the one to go on from."""
         if not self.settings.start:
             _check(config)
-            return _Network(config, None)
+            return config, None
         path = checkpoints.find(self.settings.start).path
         network, found = read_network(path, config.family)
-        return _Network(replace(found, conditions=self.conditions), network.state_dict())
+        assert isinstance(found, type(config))  # noqa: S101 - of the family asked for
+        return replace(found, conditions=self.conditions), network.state_dict()
 
     def data(self) -> TaskData:
         """Examples to learn from and to judge by."""
