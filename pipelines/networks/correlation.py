@@ -98,9 +98,11 @@ class GeometricMatcher(nn.Module):
         return normalised(self.extractionB(_checked(b)), self.epsilon)
 
     def matched(self, a: Tensor, garment_features: Tensor) -> Tensor:
-        """Parameters of the warp, from features made before."""
+        """Parameters of the warp, from features made before; regressed in float32 in any case."""
         person = normalised(self.extractionA(_checked(a)), self.epsilon)
-        made: Tensor = self.regression(correlation(person, garment_features))
+        with torch.autocast(a.device.type, enabled=False):
+            volume = correlation(person.float(), garment_features.float())
+            made: Tensor = self.regression(volume)
         return made
 
 

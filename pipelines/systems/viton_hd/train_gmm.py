@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -105,8 +106,8 @@ def warped_garment(
     ``[B, 3, H, W]`` in -1..1, ``[B, 1, H, W]`` in 0..1, ``[B, 25, 2]``.
 
     ``parse [B, 7, H, W]`` is the layout that is to be filled, ``shown`` the garment photo at
-    256x192 that the network sees (the example's own by default). Always computed in float32:
-    bfloat16 moves the garment by pixels.
+    256x192 that the network sees (the example's own by default). Computed in float32, but for the
+    features of a network in training: bfloat16 moves the garment by pixels.
     """
     theta, grid = _matched(network, given, parse, shown)
     mask = given.garment.mask
@@ -137,9 +138,16 @@ def _matched(
     network: GMM, given: Examples, parse: Tensor, shown: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     shown = given.garment.image_nearest if shown is None else shown
-    with torch.autocast(given.image.device.type, enabled=False):
+    # exact where the warp counts; while it is learnt, features may be rounded
+    exact = nullcontext() if network.training else _float32(given.image.device)
+    with exact:
         theta = network.theta(gmm_input(given.person, parse), shown)
+    with _float32(given.image.device):
         return theta, network.grid(theta, given.size)
+
+
+def _float32(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, enabled=False)
 
 
 def worn_on_white(given: Examples) -> Tensor:
