@@ -30,9 +30,10 @@ unless it is the label's largest."""
 
 SECOND_LOOK_PX = 64_000
 """Up to this size, which is that of published data sets at 256x192, the network looks twice: the
-second time at the mirrored and magnified photo. Larger photos gain less and cost more."""
+second time at the mirrored and magnified photo. Larger photos would cost too much."""
 
 MAGNIFIED = 1.25
+"""How much larger the photo is at the second look."""
 
 _CLOTHES = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
 
@@ -101,11 +102,12 @@ class OurParser:
             return logits.float().softmax(0).cpu().numpy()
 
     def _second_look(self, small: Image, joints: NDArray[np.float32]) -> NDArray[np.float32]:
+        """At the photo's magnified mirror image; what is found is brought back to the photo."""
         height, width = small.shape[:2]
         shape = (round(width * MAGNIFIED), round(height * MAGNIFIED))
         large = np.asarray(cv2.resize(small, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
-        there = joints.copy()
-        there[joints[:, 2] > 0, :2] = (joints[joints[:, 2] > 0, :2] + 0.5) * MAGNIFIED - 0.5
+        there, seen_joints = joints.copy(), joints[:, 2] > 0
+        there[seen_joints, :2] = (joints[seen_joints, :2] + 0.5) * MAGNIFIED - 0.5
         mirrored = mirrored_joints(torch.from_numpy(there)[None], shape[0])
         seen = self._look(large[:, ::-1], mirrored)[list(mirror_table(LIP20).values()), :, ::-1]
         fitted = [

@@ -29,7 +29,7 @@ from vtonctl.runs.parse_cases import (
     find_labelled_layout,
 )
 from vtonctl.runs.parse_plan import ParsePlan, plan_parse
-from vtonctl.runs.requests import PreprocessRequest, RunOptions
+from vtonctl.runs.requests import RunOptions
 from vtonctl.runs.result import ExitCode, ProgressSink
 
 POSES = ("auto", "given", "own")
@@ -105,7 +105,7 @@ def evaluate_parse(
     groupings = find_groupings(name, LIP20 if divide else data.labels)
     everything = data.items()
     items = evenly(everything, request.limit)
-    plan = None if request.predicted else _plan(request, options)
+    plan = None if request.predicted else plan_parse(request, options)
     cases = ParseCases(data, items, _poses(request, data), sink, divide_ccp=divide)
     detection = _prepare(cases, request, plan)
     found = judge(
@@ -125,16 +125,6 @@ def evaluate_parse(
         "versions": package_versions(PACKAGES + (AP_PACKAGES if detection else ())),
     }
     return ParseReport(found, protocol, groupings[0], tuple(cases.left_out))
-
-
-def _plan(request: EvaluateParseRequest, options: RunOptions) -> ParsePlan:
-    wish = PreprocessRequest(
-        root=request.root,
-        parser=request.parser,
-        parser_weights=request.parser_weights,
-        commercial=request.commercial,
-    )
-    return plan_parse(wish, options)
 
 
 def _poses(request: EvaluateParseRequest, data: LabelledData) -> PoseSource:

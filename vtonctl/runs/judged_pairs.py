@@ -19,7 +19,7 @@ from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.given_or_own import check_wish, lacks_some
 from vtonctl.runs.parse_cases import evenly
 from vtonctl.runs.parse_plan import ParsePlan, plan_parse, refuse_unused_device
-from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
+from vtonctl.runs.requests import RunOptions, TryOnRequest
 from vtonctl.runs.result import ProgressSink
 from vtonctl.runs.system_plan import SystemPlan, plan_system
 from vtonctl.runs.tryon_cases import PairInputs, PairRun
@@ -76,7 +76,7 @@ def prepare_pairs(
     chosen = [everything[item] for item in evenly(list(everything), request.limit)]
     persons = {person for person, _ in chosen}
     lacking = lacks_some(data, Artifact.PARSE, request.parse, persons)
-    plan = _plan_parse(request, options) if lacking else None
+    plan = plan_parse(request, options) if lacking else None
     systems = _plan_systems(request, options)
     computing = [system.compute for system in systems.values()]
     refuse_unused_device(options, *computing, plan.compute if plan else None)
@@ -132,16 +132,6 @@ def _find_pairs(
     pairs = list(dict.fromkeys((str(p.person), str(p.garment)) for p in found))
     require_distinct(pairs)
     return {tryon_id(*pair): pair for pair in pairs}
-
-
-def _plan_parse(request: EvaluateTryOnRequest, options: RunOptions) -> ParsePlan:
-    wish = PreprocessRequest(
-        root=request.root,
-        parser=request.parser,
-        parser_weights=request.parser_weights,
-        commercial=request.commercial,
-    )
-    return plan_parse(wish, options)
 
 
 def _parser(plan: ParsePlan) -> Stage:

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pipelines import device
 from pipelines.device import Compute
 from pipelines.errors import ConfigError
 from pipelines.preprocess.parser_choice import WITHOUT_WEIGHTS, ParserChoice, choose_parser
 from pipelines.stage import StageInfo
-from vtonctl.runs.requests import PreprocessRequest, RunOptions
+from vtonctl.runs.requests import RunOptions
 from vtonctl.runs.result import ParserUsed
 from vtonctl.runs.tasks import StageSpec
+
+
+class ParserWish(Protocol):
+    """The part of a request that says which parser is wanted."""
+
+    @property
+    def parser(self) -> str:
+        """Its name, or ``auto``."""
+
+    @property
+    def parser_weights(self) -> str:
+        """Name or file of its weights; empty for the best ones."""
+
+    @property
+    def commercial(self) -> bool:
+        """Whether only openly licensed weights may be used."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,7 @@ class ParsePlan:
         )
 
 
-def plan_parse(request: PreprocessRequest, options: RunOptions) -> ParsePlan:
+def plan_parse(request: ParserWish, options: RunOptions) -> ParsePlan:
     """Settle it. Raises what ``choose_parser`` and ``device.plan`` raise."""
     device.check_name(options.device)
     device.check_precision(options.precision)

@@ -54,8 +54,8 @@ def _folded(conv: nn.Module) -> Tensor:
         assert isinstance(plain, Tensor)  # noqa: S101 - of a convolution
         return plain.detach()
     weight, u, v = conv.weight_orig, conv.weight_u, conv.weight_v
-    assert isinstance(weight, Tensor) and isinstance(u, Tensor)  # noqa: S101
-    assert isinstance(v, Tensor)  # noqa: S101
+    assert isinstance(weight, Tensor) and isinstance(u, Tensor)  # noqa: S101 - spectral_norm's
+    assert isinstance(v, Tensor)  # noqa: S101 - as above
     return weight.detach() / torch.dot(u, torch.mv(weight.detach().flatten(1), v))
 
 

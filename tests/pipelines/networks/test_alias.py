@@ -97,3 +97,14 @@ def test_scales_of_noise_are_learned():
     made = norm(uniform("x", 1, 4, 8, 8), regions("seg", 1, 7, 8, 8), blob("m", 1, 1, 8, 8))
     (made**2).sum().backward()
     assert norm.noise_scale.grad.abs().sum() > 0
+
+
+def test_half_precision_is_kept_between_convolutions():
+    norm = ALIASNorm(6, 3, masked=False, hidden=8).eval()
+    x, seg = torch.rand(2, 6, 12, 8), torch.rand(2, 3, 12, 8)
+    with torch.no_grad():
+        exact = norm(x, seg)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rounded = norm(x, seg)
+    assert rounded.dtype == torch.bfloat16 and exact.dtype == torch.float32
+    torch.testing.assert_close(rounded.float(), exact, atol=0.05, rtol=0.05)

@@ -60,3 +60,15 @@ def test_other_sizes_are_refused():
     matcher = GeometricMatcher(7, 3, width=4)
     with pytest.raises(ValueError, match="256x192, got 512x384"):
         matcher.theta(torch.zeros(1, 7, 512, 384), torch.zeros(1, 3, 512, 384))
+
+
+def test_the_warp_is_regressed_in_float32_from_rounded_features():
+    matcher = GeometricMatcher(3, 2, width=4).eval()
+    person, garment = torch.rand(2, 3, 256, 192), torch.rand(2, 2, 256, 192)
+    with torch.no_grad():
+        exact = matcher.theta(person, garment)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert matcher.garment_features(garment).dtype == torch.bfloat16
+            theta = matcher.theta(person, garment)
+    assert theta.dtype == torch.float32
+    torch.testing.assert_close(theta, exact, atol=0.02, rtol=0.05)
