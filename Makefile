@@ -33,6 +33,7 @@ campaigns: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/vtonctl demo --out $(OUT)
+	$(BIN)/python tests/bench/start_speed.py
 	$(BIN)/python tests/bench/stage_speed.py $(or $(PHOTOS),$(OUT)/photos)
 	$(BIN)/python tests/bench/whole_job.py $(OUT)/photos $(OUT)/garments
 	$(BIN)/python tests/bench/train_speed.py

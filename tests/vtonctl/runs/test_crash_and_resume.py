@@ -158,7 +158,7 @@ def test_stopped_at_twenty_points(base, uninterrupted, seed):
 
 
 def test_second_signal_ends_at_once(base):
-    process = start(base, "--jobs", "2", env={"FAKE_STAGE_S": "5"})
+    process = start(base, "--jobs", "2", env={"FAKE_STAGE_S": "60"})
     process.stdout.readline()
     time.sleep(2.0)
     os.kill(process.pid, signal.SIGTERM)
@@ -167,7 +167,7 @@ def test_second_signal_ends_at_once(base):
     os.kill(process.pid, signal.SIGTERM)
     asked = time.monotonic()
     code, _, error = finish(process)
-    assert (code, time.monotonic() - asked < 2.0) == (143, True), error
+    assert (code, time.monotonic() - asked < 20) == (143, True), error
     assert gone(process.pid, 2.0)
 
 
