@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pipelines.networks.alias import ALIASNorm, ALIASResBlock, MaskNorm, Noise, resized
 from pipelines.systems.viton_hd.chain_layout_map import LayoutMap, LookupModulation
-from pipelines.systems.viton_hd.networks import ALIASGenerator
+from pipelines.systems.viton_hd.networks import ALIASGenerator, on_garment
 
 _SLOPE = 0.2
 _EPSILON = 1e-5
@@ -174,6 +174,7 @@ class FastALIAS:
         ]
         self._last = _Conv.of(network.conv_img, dtype)
         self._levels, self.stride, self._dtype = network.levels, network.stride, dtype
+        self._adds_garment = network.adds_garment
 
     def prepare(self, person: Tensor) -> tuple[Tensor, ...]:
         """What agnostic and pose picture ``[1, 6, H, W]`` give to each level."""
@@ -209,7 +210,8 @@ class FastALIAS:
                 x.contiguous(memory_format=torch.channels_last), maps[level, masked], noise
             )
         assert made is not None  # noqa: S101 - there is a first block
-        return torch.tanh(self._last(F.leaky_relu_(made, _SLOPE)).float())
+        picture = torch.tanh(self._last(F.leaky_relu_(made, _SLOPE)).float())
+        return on_garment(picture, garment, seg_div) if self._adds_garment else picture
 
     def _size(self, picture: Tensor, level: int) -> list[int]:
         return [side // self.stride * 2**level for side in picture.shape[-2:]]

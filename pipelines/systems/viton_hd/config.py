@@ -91,6 +91,9 @@ class ALIASConfig:
     """Channels by which the inputs enter each level."""
     hidden: int = 128
     """Channels between the layout and the scale and shift that are read from it."""
+    adds_garment: bool = False
+    """Whether the network makes the difference to the warped garment (our choice) or, as
+    published, the picture."""
     conditions: ConditionsConfig = field(default_factory=ConditionsConfig)
 
     family = ALIAS
@@ -126,7 +129,10 @@ def config_from_json(family: str, values: Mapping[str, Any]) -> NetworkConfig:
     _refuse_unknown(kind, values)
     network = {name: value for name, value in values.items() if name != "conditions"}
     for name, value in network.items():
-        if name != "upsampling" and (type(value) is not int or value < 1):
+        if name == "adds_garment":
+            if type(value) is not bool:
+                raise ValueError(f"{name} = {value!r}; wanted true or false")
+        elif name != "upsampling" and (type(value) is not int or value < 1):
             raise ValueError(f"{name} = {value!r}; wanted a positive whole number")
     conditions = ConditionsConfig.from_json(values.get("conditions", {}))
     return kind(**network, conditions=conditions)

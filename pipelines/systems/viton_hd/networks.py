@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipelines.labels import VITONHD7
 from pipelines.networks.alias import ALIASResBlock, Noise, resized
 from pipelines.networks.correlation import GeometricMatcher
 from pipelines.networks.tps_grid import VITON_HD, TpsGrid
@@ -85,6 +86,9 @@ class ALIASGenerator(nn.Module):
     "most", 6 with "more", 5 with "normal"; height and width must be multiples of 128, 64, 32.
     ``feature_channels`` are those by which the input enters each level, ``hidden`` those inside
     each normalisation. "normal" is our choice: the published code of that name does not run.
+    With ``adds_garment`` the network makes the difference to the warped garment where the layout
+    has it, see ``on_garment`` (our choice: normalisation loses colours, which a compact network
+    takes long to learn to keep); the picture may then go a little beyond -1..1.
     Raises ``ValueError`` for other names and sizes.
     """
 
@@ -97,8 +101,10 @@ class ALIASGenerator(nn.Module):
         upsampling: str = "most",
         feature_channels: int = 16,
         hidden: int = 128,
+        adds_garment: bool = False,
     ) -> None:
         super().__init__()
+        self.adds_garment = adds_garment
         if upsampling not in _LEVELS:
             raise ValueError(f"upsampling {upsampling!r}; known: {', '.join(_LEVELS)}")
         self.levels = _LEVELS[upsampling]
@@ -143,7 +149,8 @@ class ALIASGenerator(nn.Module):
             made = torch.cat((resized(made, size), entering), 1) if number else entering
             maps = (seg_div, misalign.detach()) if number < _MASKED else (seg, None)
             made = getattr(self, name)(made, *maps, noise)
-        return torch.tanh(self.conv_img(F.leaky_relu(made, 0.2)))
+        picture = torch.tanh(self.conv_img(F.leaky_relu(made, 0.2)))
+        return on_garment(picture, x[:, -3:], seg_div) if self.adds_garment else picture
 
     def _names(self) -> list[str]:
         """The blocks in their order."""
@@ -154,3 +161,11 @@ class ALIASGenerator(nn.Module):
         if x.shape[-2] % self.stride or x.shape[-1] % self.stride:
             found = "x".join(map(str, x.shape[-2:]))
             raise ValueError(f"height and width must be multiples of {self.stride}, got {found}")
+
+
+def on_garment(difference: Tensor, garment: Tensor, seg_div: Tensor) -> Tensor:
+    """The warped garment ``[B, 3, H, W]`` plus a difference, the latter alone where none is worn.
+
+    Worn is what ``seg_div [B, 8, H, W]`` has as upper clothes, without the misaligned part.
+    """
+    return difference + garment * seg_div[:, VITONHD7.UPPER, None]

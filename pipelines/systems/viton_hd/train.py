@@ -156,6 +156,7 @@ def _alias_config(wanted: ALIASSettings, conditions: ConditionsConfig) -> ALIASC
             upsampling=wanted.upsampling,
             feature_channels=wanted.feature_channels,
             hidden=wanted.hidden,
+            adds_garment=wanted.adds_garment,
             conditions=conditions,
         )
     except ValueError as error:

@@ -126,6 +126,10 @@ class ALIASTask(VitonHDTask):
         made = self.pictured(modules["alias"], given, condition)
         s, logged = self.settings, {"loss/l1": (made - given.image).abs().mean()}
         loss = s.l1_weight * logged["loss/l1"]
+        if s.ssim_weight:
+            unlike = 1 - ssim_maps(made, given.image)
+            logged["loss/ssim"] = inside(unlike, given.painted[:, 0]).nan_to_num(0).mean()
+            loss = loss + s.ssim_weight * logged["loss/ssim"]
         if self.joint:
             warp = warped_garment(gmm, given, given.parse)
             logged["loss/warp"] = warp_loss(GMMSettings(), given, *warp)[0]

@@ -120,6 +120,9 @@ class ALIASSettings(Settings):
     """``most`` (published), for sides that are multiples of 128; ``more``: of 64."""
     feature_channels: int = 16
     hidden: int = 128
+    adds_garment: bool = False
+    """Whether the network learns the difference to the warped garment (our choice) or, as
+    published, the picture."""
     discriminator_width: int = 64
     learning_rate: float = 1e-4
     discriminator_learning_rate: float = 4e-4
@@ -129,6 +132,8 @@ class ALIASSettings(Settings):
     perceptual_weight: float = 10.0
     l1_weight: float = 1.0
     """As HR-VITON's; VITON-HD has none."""
+    ssim_weight: float = 0.0
+    """Of 1 - SSIM where the garment-free picture hides the photo (our choice)."""
     keep_photo: bool = True
     """Whether the photo is put back outside the garment-free region before pictures are judged,
     so that the network learns what it is needed for (our choice)."""

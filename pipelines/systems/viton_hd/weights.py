@@ -53,6 +53,7 @@ def build_network(config: NetworkConfig) -> SegGenerator | GMM | ALIASGenerator:
         upsampling=config.upsampling,
         feature_channels=config.feature_channels,
         hidden=config.hidden,
+        adds_garment=config.adds_garment,
     )
 
 

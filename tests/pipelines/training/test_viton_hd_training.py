@@ -121,6 +121,19 @@ def test_the_image_generator_and_the_three_files_together(root, packs, gmm, seg,
     assert str(tmp_path).encode() not in path.read_bytes()
 
 
+def test_the_difference_to_the_garment_and_its_likeness(root, packs, gmm, tmp_path):
+    result = trained(
+        "viton-hd.alias", root, packs, tmp_path / "run", perceptual="none", gan_weight=0.0,
+        gmm=str(weights_of(gmm)), adds_garment=True, ssim_weight=2.0, l1_weight=3.0,
+    )  # fmt: skip
+    (row,) = lines(tmp_path / "run", "train")
+    assert 0 < row["loss/ssim"] < 2
+    total = 3 * row["loss/l1"] + 2 * row["loss/ssim"]
+    assert row["loss/alias"] == pytest.approx(total, rel=1e-4)
+    network, config = read_network(weights_of(result), "viton-hd.alias")
+    assert config.adds_garment and network.adds_garment
+
+
 @pytest.mark.parametrize("stage", ["viton-hd.seg", "viton-hd.gmm", "viton-hd.alias"])
 def test_a_resumed_run_is_the_run_that_was_not_interrupted(
     root, packs, gmm, tmp_path, read_metrics, last_state, assert_same, stage

@@ -41,6 +41,14 @@ def test_it_equals_the_network_with_its_noise(upsampling, size, mask):
     assert float((other - wanted).abs().max()) > 0.01
 
 
+def test_it_equals_a_network_that_adds_the_garment():
+    network = filled(
+        lambda: ALIASGenerator(width=8, upsampling="more", hidden=24, adds_garment=True)
+    )
+    inputs = alias_inputs(128, 64, soft)
+    torch.testing.assert_close(fast(network, inputs), network(**inputs), atol=2e-4, rtol=0)
+
+
 def test_bfloat16_is_near():
     network = filled(lambda: ALIASGenerator(width=8, upsampling="more", hidden=24))
     inputs = alias_inputs(128, 64, soft)

@@ -20,7 +20,7 @@ from pipelines.systems.viton_hd.config import (
 CONFIGS = (
     SegConfig(width=24, conditions=ConditionsConfig((256, 192), "v3.2", "body")),
     GMMConfig(width=16),
-    ALIASConfig(width=20, upsampling="more", feature_channels=8, hidden=48),
+    ALIASConfig(width=20, upsampling="more", feature_channels=8, hidden=48, adds_garment=True),
 )
 
 
@@ -44,6 +44,7 @@ def test_what_is_not_stored_is_as_published():
         (GMM, {"width": 0}, "width"),
         (GMM, {"width": "64"}, "width"),
         (ALIAS, {"width": True}, "width"),
+        (ALIAS, {"adds_garment": 1}, "true or false"),
         (ALIAS, {"upsampling": "huge"}, "huge"),
         (SEG, {"conditions": {"size_hw": [250, 192]}}, "multiples of 64"),
         (SEG, {"conditions": {"agnostic": "v9"}}, "v9"),

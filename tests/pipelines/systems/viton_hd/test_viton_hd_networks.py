@@ -92,6 +92,21 @@ def test_the_misaligned_region_teaches_nothing():
     assert inputs["misalign"].grad is None
 
 
+def test_the_picture_can_be_a_difference_to_the_garment():
+    net = filled(lambda: ALIASGenerator(width=8, upsampling="more", hidden=16))
+    inputs = alias_inputs(64, 64, blob)
+    picture = net(**inputs)
+    net.adds_garment = True
+    made = net(**inputs)
+    worn = inputs["seg_div"][:, 2:3]
+    garment = inputs["x"][:, 6:]
+    assert worn.any() and not worn.all()
+    torch.testing.assert_close(made, torch.where(worn > 0, picture + worn * garment, picture))
+    net.conv_img.weight.data.zero_()
+    net.conv_img.bias.data.zero_()
+    torch.testing.assert_close(net(**inputs), garment * worn)
+
+
 def test_unknown_numbers_of_steps_are_refused():
     with pytest.raises(ValueError, match="known: normal, more, most"):
         ALIASGenerator(upsampling="fewer")
