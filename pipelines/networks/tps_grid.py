@@ -93,19 +93,35 @@ def tps_matrix(size: Size, convention: TpsConvention, grid_size: int = 5) -> Ten
     """``float32 [H * W, n^2]``: places of the control points to those of all pixels."""
     control = lattice(convention, grid_size)
     n = len(control)
-    system = torch.zeros(n + 3, n + 3, dtype=torch.float64)
-    system[:n, :n] = _kernel(control, control)
-    system[:n, n:] = torch.cat((torch.ones(n, 1, dtype=torch.float64), control), 1)
-    system[n:, :n] = system[:n, n:].T
-    inverse = torch.linalg.inv(system)[:, :n]
-    x, y = (torch.linspace(-1, 1, k, dtype=torch.float64) * convention.pixels for k in size[::-1])
+    inverse = spline_inverse(control)[:, :n]
     matrix = torch.empty(size.height, size.width, n)
     for top in range(0, size.height, _ROWS):
-        rows, columns = torch.meshgrid(y[top : top + _ROWS], x, indexing="ij")
-        places = torch.stack((columns, rows), -1).reshape(-1, 2)
-        basis = (_kernel(places, control), torch.ones(len(places), 1).double(), places)
-        matrix[top : top + _ROWS] = (torch.cat(basis, 1) @ inverse).view(*rows.shape, n)
+        rows = slice(top, min(top + _ROWS, size.height))
+        found = spline_basis(pixel_places(size, convention, rows), control) @ inverse
+        matrix[rows] = found.view(-1, size.width, n)
     return matrix.view(-1, n)
+
+
+def spline_inverse(control: Tensor) -> Tensor:
+    """From values at the control points (then 3 zeros) to coefficients: ``float64 [n+3, n+3]``."""
+    n = len(control)
+    system = torch.zeros(n + 3, n + 3, dtype=torch.float64)
+    system[:n] = spline_basis(control, control)
+    system[n:, :n] = system[:n, n:].T
+    return torch.linalg.inv(system)
+
+
+def spline_basis(places: Tensor, control: Tensor) -> Tensor:
+    """What the coefficients are multiplied by at places ``[M, 2]``: ``float64 [M, n + 3]``."""
+    ones = torch.ones(len(places), 1, dtype=torch.float64)
+    return torch.cat((_kernel(places, control), ones, places), 1)
+
+
+def pixel_places(size: Size, convention: TpsConvention, rows: slice = slice(None)) -> Tensor:
+    """Places of the pixels of some rows, row by row: ``float64 [M, 2]``, (x, y)."""
+    x, y = (torch.linspace(-1, 1, k, dtype=torch.float64) * convention.pixels for k in size[::-1])
+    down, across = torch.meshgrid(y[rows], x, indexing="ij")
+    return torch.stack((across, down), -1).reshape(-1, 2)
 
 
 def _kernel(places: Tensor, control: Tensor) -> Tensor:

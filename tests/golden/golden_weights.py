@@ -34,6 +34,8 @@ def golden_state(shapes, *, noise_scale=False):
     for name, shape in shapes.items():
         if name.endswith("num_batches_tracked"):
             state[name] = torch.zeros(shape, dtype=torch.int64)
+        elif name.startswith("stn.tps."):
+            state[name] = torch.zeros(shape)  # constants that follow from the size
         elif not name.endswith(("weight_u", "weight_v")):
             state[name] = _float(_values(name, shape, noise_scale))
     for name in (name for name in shapes if name.endswith("weight_u")):
@@ -45,6 +47,8 @@ def golden_state(shapes, *, noise_scale=False):
 
 def _values(name, shape, noise_scale):
     normal = stream(name).standard_normal(shape)
+    if name.endswith("loc_net.cnn.fc2.bias"):
+        return np.arctanh(_lattice()) + 0.05 * normal
     if name.endswith("running_var"):
         return 1 + 0.1 * np.abs(normal)
     if name.endswith(("running_mean", "bias")):
@@ -55,9 +59,16 @@ def _values(name, shape, noise_scale):
         raise ValueError(f"no rule for {name}")
     if len(shape) == 1:
         return 1 + 0.05 * normal
-    # a warp of moderate strength: its parameters pass through tanh
-    gain = GAIN * (0.25 if name.endswith("regression.linear.weight") else 1)
+    # warps of moderate strength: their parameters pass through tanh
+    moderate = {"regression.linear.weight": 0.25, "loc_net.cnn.fc2.weight": 0.1}
+    gain = GAIN * next((g for end, g in moderate.items() if name.endswith(end)), 1)
     return gain * normal / math.sqrt(math.prod(shape[1:]))
+
+
+def _lattice():
+    """25 control points in -0.9..0.9 as x, y, x, y ..., x fastest."""
+    line = np.linspace(-0.9, 0.9, 5)
+    return np.stack(np.meshgrid(line, line), -1).ravel()
 
 
 def _singular_vectors(stem, shape):

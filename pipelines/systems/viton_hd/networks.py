@@ -27,6 +27,8 @@ _LEVELS = {
     "most": (0, 1, 2, 3, 4, 5, 6, 7),
 }
 """How often the size of the smallest level has been doubled in each block."""
+_LITTLE = 0.02
+"""Share of a cell below which its colour is that of larger cells."""
 
 
 class SegGenerator(UNet):
@@ -164,8 +166,32 @@ class ALIASGenerator(nn.Module):
 
 
 def on_garment(difference: Tensor, garment: Tensor, seg_div: Tensor) -> Tensor:
-    """The warped garment ``[B, 3, H, W]`` plus a difference, the latter alone where none is worn.
+    """A difference ``[B, 3, H, W]`` plus the warped garment where the layout has upper clothes.
 
-    Worn is what ``seg_div [B, 8, H, W]`` has as upper clothes, without the misaligned part.
+    ``seg_div [B, 8, H, W]`` says where. On its misaligned part, which the garment does not reach,
+    the garment's colours are continued.
     """
-    return difference + garment * seg_div[:, VITONHD7.UPPER, None]
+    worn, misaligned = seg_div[:, VITONHD7.UPPER, None], seg_div[:, -1:]
+    return difference + garment * worn + continued(garment, worn) * misaligned
+
+
+def continued(picture: Tensor, mask: Tensor) -> Tensor:
+    """Colours inside a mask ``[B, 1, H, W]``, spread over the whole picture ``[B, 3, H, W]``.
+
+    Far from the mask they are means of ever larger parts of it (push-pull: Gortler et al., "The
+    Lumigraph", 1996).
+    """
+    levels = [(picture * mask, mask)]
+    while min(levels[-1][1].shape[-2:]) > 1:
+        levels.append(_halved(*levels[-1]))
+    total, area = levels[-1]
+    found = (total.sum((2, 3), True) / area.sum((2, 3), True).clamp(min=_LITTLE)).expand_as(total)
+    for total, area in reversed(levels):
+        size = [int(side) for side in total.shape[-2:]]
+        coarse = F.interpolate(found, size=size, mode="bilinear", align_corners=False)
+        found = (total + _LITTLE * coarse) / (area + _LITTLE)
+    return found
+
+
+def _halved(total: Tensor, area: Tensor) -> tuple[Tensor, Tensor]:
+    return F.avg_pool2d(total, 2, ceil_mode=True), F.avg_pool2d(area, 2, ceil_mode=True)

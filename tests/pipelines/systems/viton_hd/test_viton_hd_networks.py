@@ -5,7 +5,12 @@ import torch
 from golden_vectors import assert_golden, published_shapes
 from golden_weights import alias_inputs, binary, blob, filled, regions, smooth, soft
 
-from pipelines.systems.viton_hd.networks import GMM, ALIASGenerator, SegGenerator
+from pipelines.systems.viton_hd.networks import (
+    GMM,
+    ALIASGenerator,
+    SegGenerator,
+    continued,
+)
 from pipelines.types import Size
 
 
@@ -98,13 +103,32 @@ def test_the_picture_can_be_a_difference_to_the_garment():
     picture = net(**inputs)
     net.adds_garment = True
     made = net(**inputs)
-    worn = inputs["seg_div"][:, 2:3]
+    worn, misaligned = inputs["seg_div"][:, 2:3], inputs["misalign"]
     garment = inputs["x"][:, 6:]
-    assert worn.any() and not worn.all()
-    torch.testing.assert_close(made, torch.where(worn > 0, picture + worn * garment, picture))
+    spread = misaligned * continued(garment, worn)
+    assert worn.any() and misaligned.any() and not (worn + misaligned).all()
+    torch.testing.assert_close(made, picture + worn * garment + spread)
     net.conv_img.weight.data.zero_()
     net.conv_img.bias.data.zero_()
-    torch.testing.assert_close(net(**inputs), garment * worn)
+    torch.testing.assert_close(net(**inputs), garment * worn + spread)
+
+
+def test_colours_are_continued_beyond_a_mask():
+    mask = torch.zeros(1, 1, 64, 48)
+    mask[..., 10:30, 4:10] = 1
+    mask[..., 10:30, 38:44] = 1
+    picture = torch.full((1, 3, 64, 48), 9.0)
+    picture[..., :24] = torch.tensor([0.5, -1.0, 0.25]).view(1, 3, 1, 1)
+    picture[..., 24:] = torch.tensor([-0.5, 1.0, 0.25]).view(1, 3, 1, 1)
+    found = continued(picture, mask)
+    torch.testing.assert_close(found[:, 2], torch.full((1, 64, 48), 0.25))
+    inside = mask[0, 0] > 0
+    torch.testing.assert_close(found[0, :, inside], picture[0, :, inside], atol=0.05, rtol=0)
+    # beside each patch its own colour, in the middle and far below a mixture
+    assert found[0, 0, 20, 2] > 0.4 and found[0, 0, 20, 46] < -0.4
+    assert abs(float(found[0, 0, 63, 24])) < 0.2
+    assert found.abs().max() <= 1.001
+    assert torch.equal(continued(picture, torch.zeros_like(mask)), torch.zeros_like(picture))
 
 
 def test_unknown_numbers_of_steps_are_refused():

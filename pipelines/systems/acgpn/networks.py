@@ -1,0 +1,179 @@
+"""The four networks of ACGPN; without arguments each has its published size and key names.
+
+Source: Yang et al., "Towards Photo-Realistic Virtual Try-On by Adaptively Generating and
+Preserving Image Content" (CVPR 2020). Constructors load no weights. Their discriminators are
+``pipelines.networks.patchgan.MultiscaleDiscriminator``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipelines.networks.tps_grid import (
+    ACGPN,
+    TpsGrid,
+    lattice,
+    pixel_places,
+    spline_basis,
+    spline_inverse,
+)
+from pipelines.networks.unet import UNet
+from pipelines.types import Size
+
+PUBLISHED_SIZE = Size(256, 192)
+
+_POINTS = 25
+_FEATURES = 512
+"""What the spline network's convolutions leave of 256x192, at the published width."""
+
+
+class BodyPartGenerator(UNet):
+    """G1: the layout without the garment, ``[B, 37, H, W]`` to 14 maps (``ACGPN14``).
+
+    Input: garment mask 1, garment times mask 3, labels with clothes and arms fused 14, pose 18,
+    noise 1. The maps are raw; the published code takes their sigmoid.
+    """
+
+    def __init__(self, *, width: int = 64) -> None:
+        super().__init__(37, 14, width=width, dropout=0.0)
+
+
+class ClothMaskGenerator(UNet):
+    """G2: where the garment will be, ``[B, 37, H, W]`` to a raw map ``[B, 1, H, W]``.
+
+    Input: garment mask 1, garment times mask 3, labels without the garment 14, pose 18, noise 1.
+    """
+
+    def __init__(self, *, width: int = 64) -> None:
+        super().__init__(37, 1, width=width, dropout=0.0)
+
+
+class ContentFusion(UNet):
+    """G: the picture, ``[B, 24, H, W]`` to raw colours ``[B, 3, H, W]`` (before a tanh).
+
+    Input: what is kept of the photo 3, labels 14, garment 3, colour of the skin 3, noise 1.
+    """
+
+    def __init__(self, *, width: int = 64) -> None:
+        super().__init__(24, 3, width=width, dropout=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Warped:
+    """What ``ClothesWarping`` gives; ``[B, 4, H, W]`` raw colours and composition, the warped
+    garment ``[B, 3, H, W]``, its mask ``[B, 1, H, W]``, and the control points ``[B, 25, 2]``.
+    """  # noqa: D205 - one sentence
+
+    raw: Tensor
+    garment: Tensor
+    mask: Tensor
+    points: Tensor
+
+    def composed(self, target_mask: Tensor) -> Tensor:
+        """The refined garment: the warped one where the composition mask says so."""
+        share = torch.sigmoid(self.raw[:, 3:]) * target_mask
+        return torch.tanh(self.raw[:, :3]) * (1 - share) + self.garment * share
+
+
+class ClothesWarping(UNet):
+    """U: a thin-plate spline of the garment, refined by a U-Net.
+
+    ``align_corners`` is that of the sampling: False is today's default, True was the only
+    behaviour of the versions of torch of that time; the publication does not say which it used.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 64,
+        spline_width: int = 8,
+        size: Size = PUBLISHED_SIZE,
+        align_corners: bool = False,
+    ) -> None:
+        super().__init__(4, 4, width=width)
+        self.stn = SpatialTransformer(width=spline_width, size=size)
+        self.align_corners = align_corners
+
+    def forward(self, cloth: Tensor, target_mask: Tensor, source_mask: Tensor) -> Warped:  # type: ignore[override]
+        """Bend ``cloth [B, 3, H, W]`` with its mask (``[B, 1, H, W]``, 0 or 1) to a target mask."""
+        points = self.stn(torch.cat((source_mask, target_mask, cloth), 1))
+        grid = self.stn.tps(points)
+        sources = torch.cat((cloth, source_mask, torch.ones_like(source_mask)), 1)
+        sampled = F.grid_sample(sources, grid, align_corners=self.align_corners)
+        # parity: laid on a black canvas although beyond its photo the garment is black already,
+        # so that what is sampled across the photo's edge fades twice
+        garment, mask = (sampled[:, :4] * sampled[:, 4:]).split((3, 1), 1)
+        raw = self.refined(target_mask, garment)
+        return Warped(raw, garment, mask, points)
+
+    def refined(self, target_mask: Tensor, garment: Tensor) -> Tensor:
+        """The U-Net's ``[B, 4, H, W]``; no gradient reaches the warp through it."""
+        return super().forward(torch.cat((target_mask.detach(), garment.detach()), 1))
+
+
+class SpatialTransformer(nn.Module):
+    """Masks and garment ``[B, 5, 256, 192]`` to control points ``[B, 25, 2]`` in -1..1, (x, y)."""
+
+    def __init__(self, *, width: int = 8, size: Size = PUBLISHED_SIZE) -> None:
+        super().__init__()
+        self.loc_net = nn.Module()
+        self.loc_net.add_module("cnn", _Localization(width))
+        self.tps = PublishedSpline(size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Points, which are the lattice itself before any training."""
+        x = x if x.shape[-2:] == PUBLISHED_SIZE else F.interpolate(x, size=tuple(PUBLISHED_SIZE))
+        made: Tensor = self.loc_net.get_submodule("cnn")(x)
+        return made.view(-1, _POINTS, 2)
+
+
+class _Localization(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inside = 5
+        for factor in (1, 2, 4, 8, 16, 32):
+            convolution = nn.Conv2d(inside, width * factor, 4, 2, 1)
+            after: tuple[nn.Module, ...] = (nn.InstanceNorm2d(width * factor), nn.ReLU())
+            # parity: the first layer alone is normalised behind its activation
+            layers += [convolution, *(after if inside != 5 else reversed(after))]
+            inside = width * factor
+        for _ in range(2):
+            layers += [nn.Conv2d(inside, inside, 3, 1, 1), nn.InstanceNorm2d(inside), nn.ReLU()]
+        self.model = nn.Sequential(*layers)
+        self.pool = nn.MaxPool2d(2)
+        self.fc1 = nn.Linear(_FEATURES * width // 8, 128)
+        self.drop = nn.Dropout()
+        self.fc2 = nn.Linear(128, 2 * _POINTS)
+        nn.init.zeros_(self.fc2.weight)
+        with torch.no_grad():
+            self.fc2.bias.copy_(torch.atanh(lattice(ACGPN)).flatten())
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.pool(self.model(x)).flatten(1)
+        made: Tensor = torch.tanh(self.fc2(self.drop(F.relu(self.fc1(features)))))
+        return made
+
+
+class PublishedSpline(TpsGrid):
+    """The spline's grid; its constants are part of the state only because they were published so.
+
+    Whatever a file says of them is not read: they follow from the size, and half precision would
+    move the garment by pixels.
+    """
+
+    def __init__(self, size: Size) -> None:
+        super().__init__(size, ACGPN)
+        control = lattice(ACGPN)
+        self.register_buffer("inverse_kernel", spline_inverse(control).float())
+        self.register_buffer("padding_matrix", torch.zeros(3, 2))
+        basis = spline_basis(pixel_places(size, ACGPN), control)
+        self.register_buffer("target_coordinate_repr", basis.float())
+
+    def _load_from_state_dict(self, *_: Any, **__: Any) -> None:
+        """Keep what is here; nothing is missing, nothing unexpected."""
