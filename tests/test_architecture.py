@@ -74,6 +74,7 @@ def test_imports_go_one_way():
         ("vtonctl/show", ("vtonctl.commands", "vtonctl.executors", "vtonctl.app")),
         ("pipelines/networks", ("pipelines.systems", "pipelines.preprocess", "pipelines.datasets")),
         ("pipelines/rendering", ("pipelines.systems", "pipelines.datasets")),
+        ("pipelines/garments", ("pipelines.systems", "pipelines.datasets")),
         ("pipelines/preprocess", ("pipelines.systems", "pipelines.datasets")),
         ("pipelines/systems", ("pipelines.datasets",)),
         ("pipelines/evaluation", ("pipelines.systems", "pipelines.preprocess")),

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from pipelines.garments.sleeves import SleeveAxis
 from pipelines.systems.geometric.body_target import SideTarget
-from pipelines.systems.geometric.sleeves import SleeveAxis
 
 Points = NDArray[np.float64]
 """``float64 [N, 2]``, (x, y) in pixels of the person image."""

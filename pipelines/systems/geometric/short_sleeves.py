@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from pipelines.garments.landmarks import SidePoints
 from pipelines.systems.geometric.body_target import SideTarget
-from pipelines.systems.geometric.landmarks import SidePoints
 
 Point = NDArray[np.float64]
 """``float64 [2]``, (x, y) in pixels."""

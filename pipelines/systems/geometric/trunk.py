@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.garments.landmarks import SidePoints
+from pipelines.garments.prepare import PreparedGarment
+from pipelines.garments.silhouette import Point, Points
 from pipelines.networks.shape_context import match, matching_cost, resample
 from pipelines.networks.tps import ThinPlateSpline, fit_tps
 from pipelines.systems.geometric.body_target import BodyTarget, SideTarget
-from pipelines.systems.geometric.garment import PreparedGarment
-from pipelines.systems.geometric.landmarks import SidePoints
-from pipelines.systems.geometric.silhouette import Point, Points
 
 CHEST = 1.0
 """Width of the body at the armpits, in shoulder distances."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.flags import Flag
+from pipelines.garments import prepare as garments
 from pipelines.quality import (
     Evidence,
     garment_cut_off,
@@ -19,7 +20,6 @@ from pipelines.quality import (
 )
 from pipelines.rendering.fill import Floats
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
-from pipelines.systems.geometric import garment as garments
 from pipelines.systems.geometric.body_target import BodyTarget, body_target
 from pipelines.systems.geometric.compose import Cloth, Composite, as_levels, compose, picture
 from pipelines.systems.geometric.layers import PersonLayers, split_person

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.garments.landmarks import SidePoints
+from pipelines.garments.prepare import Part, PreparedGarment
+from pipelines.garments.sleeves import SleeveAxis
 from pipelines.systems.geometric.arms import ArmPath, arm_path
 from pipelines.systems.geometric.body_target import BodyTarget, SideTarget
-from pipelines.systems.geometric.garment import Part, PreparedGarment
-from pipelines.systems.geometric.landmarks import SidePoints
 from pipelines.systems.geometric.mesh import backward_map, lattice, signed_areas, triangles
 from pipelines.systems.geometric.short_sleeves import SHORT, ShortSleeve, short_sleeve
-from pipelines.systems.geometric.sleeves import SleeveAxis
 from pipelines.systems.geometric.trunk import TrunkFit, fit_trunk
 from pipelines.types import Alpha, Array, Image, Size
 

@@ -11,8 +11,8 @@ import numpy as np
 from torch import Tensor
 
 from pipelines.checkpoint_files import check_file
-from pipelines.errors import ItemError
 from pipelines.flags import Flag
+from pipelines.garments.prepare import without_lining
 from pipelines.labels import VITONHD13
 from pipelines.quality import (
     Evidence,
@@ -96,15 +96,10 @@ class VitonHDTryOn:
 
     def prepare_garment(self, garment: GarmentInputs) -> PreparedGarment:
         """Make a garment ready. Raises ``ItemError`` (``no_garment``)."""
-        if not garment.mask.any():
-            raise ItemError(
-                "the mask of the garment is empty",
-                code="no_garment",
-                hint="Use a photo that shows one garment on a plain background.",
-            )
+        worn = without_lining(garment)
         return PreparedGarment(
-            chain=self.chain.prepare_garment(garment),
-            render=make_garment(garment),
+            chain=self.chain.prepare_garment(worn),
+            render=make_garment(worn),
             mask=garment_mask_plausibility(garment.mask),
             flags=(Flag.GARMENT_CUT_OFF,) if garment_cut_off(garment.mask) else (),
         )

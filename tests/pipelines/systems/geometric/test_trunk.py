@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines.garments.prepare import PreparedGarment, prepare_garment
 from pipelines.stage import GarmentInputs
 from pipelines.systems.geometric.body_target import BodyTarget, SideTarget
-from pipelines.systems.geometric.garment import PreparedGarment, prepare_garment
 from pipelines.systems.geometric.trunk import CHEST, TrunkFit, fit_trunk
 
 CENTRE, TOP = 192.0, 84.0

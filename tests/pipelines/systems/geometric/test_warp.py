@@ -8,10 +8,10 @@ import pytest
 
 from pipelines.body import Body25, mirror
 from pipelines.errors import ItemError
+from pipelines.garments.prepare import PreparedGarment, SleeveKind, prepare_garment
 from pipelines.labels import LIP20
 from pipelines.stage import GarmentInputs
 from pipelines.systems.geometric.body_target import BodyTarget, SideTarget, body_target
-from pipelines.systems.geometric.garment import PreparedGarment, SleeveKind, prepare_garment
 from pipelines.systems.geometric.trunk import CHEST
 from pipelines.systems.geometric.warp import warp_garment
 from pipelines.types import Keypoints, ParseMap, Pose, Size

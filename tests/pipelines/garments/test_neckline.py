@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines.garments.cutout import paint_over
+from pipelines.garments.landmarks import find_landmarks
+from pipelines.garments.neckline import find_neckline
+from pipelines.garments.prepare import prepare_garment, without_lining
+from pipelines.garments.silhouette import silhouette
 from pipelines.stage import GarmentInputs
-from pipelines.systems.geometric.cutout import paint_over
-from pipelines.systems.geometric.garment import prepare_garment
-from pipelines.systems.geometric.landmarks import find_landmarks
-from pipelines.systems.geometric.neckline import find_neckline
-from pipelines.systems.geometric.silhouette import silhouette
 
 SIZE = (512, 384)
 
@@ -50,6 +50,20 @@ def test_the_inside_of_the_back_collar_is_found(depth, shape, body, inside, labe
     assert (found.inner & inner).sum() / (found.inner | inner).sum() > 0.8
     assert not (found.inner & ~mask).any()
     np.testing.assert_allclose(found.front, (192, 84 + 40 * depth), atol=12)
+
+
+def test_a_worn_garment_shows_neither_lining_nor_label():
+    image, mask, inner = draw(0.9, 2.0, (200, 40, 40), (130, 25, 25), True)
+    given = GarmentInputs(image.copy(), mask.copy())
+    worn = without_lining(given)
+    sure = cv2.erode(inner.astype(np.uint8), np.ones((9, 9))) > 0
+    assert sure.any() and not worn.mask[sure].any()
+    np.testing.assert_allclose(worn.image[sure], 255, atol=6)
+    front = cv2.erode((mask & ~inner).astype(np.uint8), np.ones((15, 15))) > 0
+    assert worn.mask[front].mean() > 0.99
+    np.testing.assert_array_equal(worn.image[front], image[front])
+    np.testing.assert_array_equal(given.image, image)
+    np.testing.assert_array_equal(given.mask, mask)
 
 
 def test_a_print_on_the_chest_is_no_neckline():

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.systems.geometric.collar_patch import (
+from pipelines.garments.collar_patch import (
     ABOVE,
     BESIDE,
     HALF,
@@ -23,8 +23,8 @@ from pipelines.systems.geometric.collar_patch import (
     is_plain,
     lining_beyond,
 )
-from pipelines.systems.geometric.landmarks import Landmarks
-from pipelines.systems.geometric.silhouette import Point, Points
+from pipelines.garments.landmarks import Landmarks
+from pipelines.garments.silhouette import Point, Points
 from pipelines.types import Image, Mask
 
 _DEPTHS = np.concatenate([np.arange(0.24, 1.2, 0.04), np.arange(1.2, 3.0, 0.07)])

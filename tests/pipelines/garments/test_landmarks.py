@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.systems.geometric.landmarks import find_landmarks, moved, sleeve_masks
-from pipelines.systems.geometric.outline import below_strap
-from pipelines.systems.geometric.silhouette import silhouette
+from pipelines.garments.landmarks import find_landmarks, moved, sleeve_masks
+from pipelines.garments.outline import below_strap
+from pipelines.garments.silhouette import silhouette
 
 AXIS = 96
 """Middle of the drawings, which are 192 wide and 256 high before scaling."""

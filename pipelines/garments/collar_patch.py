@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from pipelines.systems.geometric.silhouette import Point, Points
+from pipelines.garments.silhouette import Point, Points
 from pipelines.types import Image, Mask
 
 HALF = 60

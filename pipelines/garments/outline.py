@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from pipelines.systems.geometric.silhouette import WORK_SIDE, Point, Points, run
+from pipelines.garments.silhouette import WORK_SIDE, Point, Points, run
 from pipelines.types import Mask
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from pipelines.systems.geometric.outline import (
+from pipelines.garments.outline import (
     below_strap,
     find_armhole,
     find_collar,
@@ -26,7 +26,7 @@ from pipelines.systems.geometric.outline import (
     top_edge,
     trunk_edge,
 )
-from pipelines.systems.geometric.silhouette import WORK_SIDE, Point, Points, Silhouette
+from pipelines.garments.silhouette import WORK_SIDE, Point, Points, Silhouette
 from pipelines.types import Mask
 
 FLANK = 6

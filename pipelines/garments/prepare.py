@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pipelines.errors import ItemError
-from pipelines.stage import GarmentInputs
-from pipelines.systems.geometric.cutout import (
+from pipelines.garments.cutout import (
     carry_outward,
     open_gaps,
     paint_over,
     soft_edge,
     whole_piece,
 )
-from pipelines.systems.geometric.landmarks import (
+from pipelines.garments.landmarks import (
     BODYSUIT,
     Landmarks,
     SidePoints,
     find_landmarks,
     sleeve_masks,
 )
-from pipelines.systems.geometric.neckline import find_neckline
-from pipelines.systems.geometric.silhouette import Point, Silhouette, silhouette
-from pipelines.systems.geometric.sleeves import SleeveAxis, fit_sleeve
+from pipelines.garments.neckline import find_neckline
+from pipelines.garments.silhouette import Point, Silhouette, silhouette
+from pipelines.garments.sleeves import SleeveAxis, fit_sleeve
+from pipelines.stage import GarmentInputs
 from pipelines.types import Alpha, Image, Mask
 
 
@@ -118,6 +118,21 @@ def prepare_garment(inputs: GarmentInputs) -> PreparedGarment:
         sleeve_ratio=ratio,
         is_top=_is_top(shape, marks),
     )
+
+
+def without_lining(inputs: GarmentInputs) -> GarmentInputs:
+    """A garment photo as the garment shows when it is worn, of the same size.
+
+    The inside of the back collar and the label in it have the background's colour and are no
+    longer part of the mask. Raises ``ItemError`` (code ``no_garment``), as ``prepare_garment``.
+    """
+    made = prepare_garment(inputs)
+    mask = made.alpha > 0.5
+    image = np.where(mask[..., None], made.image, inputs.image)
+    outside = inputs.image[~inputs.mask]
+    if len(outside):
+        image[made.inner_collar & ~mask] = np.median(outside, 0)
+    return GarmentInputs(image, mask)
 
 
 def _above_hem(mask: Mask, marks: Landmarks) -> Mask:

@@ -1,0 +1,1 @@
+"""Photos of garments: outline, landmarks, sleeves, the inside of the collar, clean colours."""
