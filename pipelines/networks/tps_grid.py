@@ -108,7 +108,8 @@ def spline_inverse(control: Tensor) -> Tensor:
     system = torch.zeros(n + 3, n + 3, dtype=torch.float64)
     system[:n] = spline_basis(control, control)
     system[n:, :n] = system[:n, n:].T
-    return torch.linalg.inv(system)
+    inverse: Tensor = torch.linalg.inv(system)
+    return inverse
 
 
 def spline_basis(places: Tensor, control: Tensor) -> Tensor:

@@ -107,7 +107,8 @@ class ClothesWarping(UNet):
         sampled = F.grid_sample(sources, grid, align_corners=self.align_corners)
         # parity: laid on a black canvas although beyond its photo the garment is black already,
         # so that what is sampled across the photo's edge fades twice
-        garment, mask = (sampled[:, :4] * sampled[:, 4:]).split((3, 1), 1)
+        both = sampled[:, :4] * sampled[:, 4:]
+        garment, mask = both[:, :3], both[:, 3:]
         raw = self.refined(target_mask, garment)
         return Warped(raw, garment, mask, points)
 
@@ -127,7 +128,8 @@ class SpatialTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Points, which are the lattice itself before any training."""
-        x = x if x.shape[-2:] == PUBLISHED_SIZE else F.interpolate(x, size=tuple(PUBLISHED_SIZE))
+        if tuple(x.shape[-2:]) != PUBLISHED_SIZE:
+            x = F.interpolate(x, size=tuple(PUBLISHED_SIZE))
         made: Tensor = self.loc_net.get_submodule("cnn")(x)
         return made.view(-1, _POINTS, 2)
 
