@@ -22,8 +22,17 @@ from pipelines.quality import (
     pose_certainty,
     pose_flags,
 )
+from pipelines.rendering import measures
+from pipelines.rendering.garment import RenderGarment, make_garment
+from pipelines.rendering.render import (
+    LayoutLabels,
+    Prediction,
+    Rendered,
+    new_garment,
+    render,
+)
+from pipelines.rendering.scene import Floats, Scene, make_scene
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
-from pipelines.systems.viton_hd import measures
 from pipelines.systems.viton_hd.chain import (
     ChainGarment,
     ChainPerson,
@@ -32,14 +41,22 @@ from pipelines.systems.viton_hd.chain import (
     TryOnChain,
 )
 from pipelines.systems.viton_hd.chain_steps import quantised
-from pipelines.systems.viton_hd.render import Prediction, Rendered, new_garment, render
-from pipelines.systems.viton_hd.render_garment import RenderGarment, make_garment
-from pipelines.systems.viton_hd.render_person import Floats, Scene, make_scene
 from pipelines.systems.viton_hd.weights import read_networks
-from pipelines.types import Array, ParseMap, Size
+from pipelines.types import Array, Mask, ParseMap, Size
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_LABELS = LayoutLabels(
+    garment=VITONHD13.UPPER,
+    background=VITONHD13.BACKGROUND,
+    lower=(
+        VITONHD13.BOTTOM, VITONHD13.LEFT_LEG, VITONHD13.RIGHT_LEG, VITONHD13.SOCKS,
+        VITONHD13.LEFT_SHOE, VITONHD13.RIGHT_SHOE,
+    ),
+)  # fmt: skip
+_SHOWN = (VITONHD13.UPPER, VITONHD13.LEFT_ARM, VITONHD13.RIGHT_ARM, VITONHD13.HAIR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +132,7 @@ class VitonHDTryOn:
         """Dress a person; ``seed`` draws the noise of the networks."""
         found = self.chain(person.chain, garment.chain, seed=seed)
         made = _prediction(found)
-        upper = new_garment(made.maps)
+        upper = new_garment(made.lead)
         rendered = render(person.scene, garment.render, made)
         warp = measures.warp_measures(made.grid, upper)
         misalign = _plane(found.misalign)
@@ -125,7 +142,7 @@ class VitonHDTryOn:
                 parse=person.parse,
                 garment_mask=garment.mask,
                 strain=measures.strain(warp),
-                uncovered=measures.uncovered_share(person.scene, made.maps.argmax(0)),
+                uncovered=measures.uncovered_share(person.scene, _covered(found)),
                 # the old garment's whole region is painted anew
                 leftover=0.0,
                 flags=(*person.flags, *garment.flags),
@@ -149,13 +166,19 @@ class VitonHDTryOn:
 
 
 def _prediction(found: ChainResult) -> Prediction:
-    return Prediction(
-        maps=found.layout.maps[0].float().cpu().numpy(),
+    return Prediction.of(
+        found.layout.maps[0].float().cpu().numpy(),
+        _LABELS,
         picture=_levels(found.picture),
         warped=_levels(found.warp.garment),
         cover=_plane(found.warp.mask),
         grid=found.warp.grid[0].float().cpu().numpy(),
     )
+
+
+def _covered(found: ChainResult) -> Mask:
+    """Where the layout has upper clothes, arms or hair."""
+    return np.isin(found.layout.ids.cpu().numpy(), _SHOWN)
 
 
 def _levels(picture: Tensor) -> Floats:

@@ -1,20 +1,17 @@
-"""What a try-on of VITON-HD says about its own quality: warp, cover, agreement of labels."""
+"""What a rendered try-on says about its own quality: warp, cover, agreement of labels."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.labels import LIP20, VITONHD13
-from pipelines.systems.viton_hd.render_person import ARMS, GARMENT, Scene
+from pipelines.labels import LIP20
+from pipelines.rendering.scene import ARMS, GARMENT, Scene
 from pipelines.types import Mask
 
 Floats = NDArray[np.float32]
 
 _BODY = (*GARMENT, *ARMS, LIP20.NECK, LIP20.HAIR, LIP20.FACE, LIP20.SCARF, LIP20.PANTS, LIP20.SKIRT)
-_SHOWN = (VITONHD13.UPPER, VITONHD13.LEFT_ARM, VITONHD13.RIGHT_ARM, VITONHD13.HAIR)
 
 
 def parse_agreement(scene: Scene) -> float:
@@ -22,8 +19,8 @@ def parse_agreement(scene: Scene) -> float:
     return _share(np.isin(scene.ids, _BODY), scene.trunk)
 
 
-def uncovered_share(scene: Scene, groups: NDArray[np.integer[Any]]) -> float:
-    """Share of the lower half of the trunk where the layout has neither garment nor arms."""
+def uncovered_share(scene: Scene, covered: Mask) -> float:
+    """Share of the lower half of the trunk that neither garment nor arms will cover."""
     rows = np.nonzero(scene.trunk.any(1))[0]
     half = scene.trunk.copy()
     if len(rows):
@@ -31,7 +28,7 @@ def uncovered_share(scene: Scene, groups: NDArray[np.integer[Any]]) -> float:
         first, last = int(rows[0]), int(rows[-1])
         half[: first + round(0.5 * (last - first))] = False
         half[first + round(0.85 * (last - first)) :] = False
-    return 1 - _share(np.isin(groups, _SHOWN), half) if half.any() else 0.0
+    return 1 - _share(covered, half) if half.any() else 0.0
 
 
 def misaligned_share(upper: Mask, misalign: Floats) -> float:

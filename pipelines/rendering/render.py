@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.labels import LIP20, VITONHD13
+from pipelines.labels import LIP20
 from pipelines.preprocess.guided_filter import guided_filter
 from pipelines.rendering.fill import parts
-from pipelines.systems.viton_hd.render_garment import RenderGarment, draw_garment
-from pipelines.systems.viton_hd.render_person import (
+from pipelines.rendering.garment import RenderGarment, draw_garment
+from pipelines.rendering.scene import (
     ARMS,
     Floats,
     Scene,
@@ -44,10 +44,6 @@ _LOWER = (
     LIP20.LEFT_SHOE, LIP20.RIGHT_SHOE,
 )  # fmt: skip
 _SKIN = (*ARMS, LIP20.NECK)
-_LOWER_GROUPS = (
-    VITONHD13.BOTTOM, VITONHD13.LEFT_LEG, VITONHD13.RIGHT_LEG, VITONHD13.SOCKS,
-    VITONHD13.LEFT_SHOE, VITONHD13.RIGHT_SHOE,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,20 +54,56 @@ class RenderConfig:
     """Blur, in pixels of a picture 192 wide, beyond which a difference is light and not print."""
 
 
+@dataclass(frozen=True)
+class LayoutLabels:
+    """What rendering asks of a label set: the new garment, the background, and what is below."""
+
+    garment: int
+    background: int
+    lower: tuple[int, ...]
+    """Lower clothes, legs and shoes."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """What the networks say, at the working size ``h x w``.
 
-    ``maps`` ``float32 [13, h, w]`` is the smoothed layout, ``picture`` the dressed person and
-    ``warped`` the bent garment, levels ``float32 [h, w, 3]``; ``cover`` ``float32 [h, w]`` is
-    the bent garment's mask, ``grid`` ``float32 [h, w, 2]`` where it was sampled (-1..1).
+    Of the layout: ``lead`` ``float32 [h, w]``, positive where the new garment will be, ``body``
+    ``float32 [h, w]``, positive where the person and their clothes will be, and ``lower`` ``bool
+    [h, w]``, lower clothes, legs and shoes; the size of the two is how sure the networks are.
+    ``picture`` is the dressed person and ``warped`` the bent garment, levels ``float32 [h, w, 3]``;
+    ``cover`` ``float32 [h, w]`` is the bent garment's mask, ``grid`` ``float32 [h, w, 2]`` where it
+    was sampled (-1..1).
     """
 
-    maps: Floats
+    lead: Floats
+    body: Floats
+    lower: Mask
     picture: Floats
     warped: Floats
     cover: Alpha
     grid: Floats
+
+    @staticmethod
+    def of(
+        maps: Floats,
+        labels: LayoutLabels,
+        *,
+        picture: Floats,
+        warped: Floats,
+        cover: Alpha,
+        grid: Floats,
+    ) -> Prediction:
+        """A prediction whose layout is one map ``float32 [C, h, w]`` for each label."""
+        return Prediction(
+            lead=_lead(maps, labels.garment),
+            body=-_lead(maps, labels.background),
+            lower=np.isin(maps.argmax(0), labels.lower),
+            picture=picture,
+            warped=warped,
+            cover=cover,
+            grid=grid,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +123,8 @@ def render(
 ) -> Rendered:
     """Dress the person of a scene."""
     sigma = (config or RenderConfig()).light_sigma
-    upper = new_garment(made.maps)
-    alpha = _garment_alpha(scene, made.maps, upper)
+    upper = new_garment(made.lead)
+    alpha = _garment_alpha(scene, made.lead, upper)
     front, removed = _share(scene.front), _share(scene.removed)
     cloth = alpha * (1 - front)
     changed = np.maximum(cloth, removed)
@@ -111,18 +143,22 @@ def render(
     return Rendered(image, changed, cloth)
 
 
-def new_garment(maps: Floats) -> Mask:
-    """Where the layout has upper clothes, without stray pieces, ``bool [h, w]``."""
-    found = maps.argmax(0) == VITONHD13.UPPER
+def new_garment(lead: Floats) -> Mask:
+    """Where the layout has the new garment, without stray pieces, ``bool [h, w]``."""
+    found = lead > 0
     sizes = cv2.connectedComponentsWithStats(found.astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
     return parts(found, round(_ISLAND * int(sizes.max()))) if len(sizes) else found
 
 
-def _garment_alpha(scene: Scene, maps: Floats, upper: Mask) -> Alpha:
+def _lead(maps: Floats, label: int) -> Floats:
+    """By how much a label's map is above all others; negative where one of them is higher."""
+    others = np.delete(maps, label, 0).max(0)
+    return np.asarray(maps[label] - others, np.float32)
+
+
+def _garment_alpha(scene: Scene, lead: Floats, upper: Mask) -> Alpha:
     """The new garment's soft mask at full size."""
     height, width = scene.photo.shape[:2]
-    others = np.delete(maps, int(VITONHD13.UPPER), 0).max(0)
-    lead = maps[VITONHD13.UPPER] - others
     # a stray piece has a lead of its own, which must not show
     lead = np.where((lead > 0) & ~upper, -lead, lead).astype(np.float32)
     alpha = _outlined(lead, (width, height))
@@ -145,20 +181,15 @@ def _garment_alpha(scene: Scene, maps: Floats, upper: Mask) -> Alpha:
 
 def _under(scene: Scene, made: Prediction, upper: Mask, box: tuple[slice, slice]) -> Floats:
     """What is behind the new garment where the old one was: background, skin, lower clothes."""
-    groups = made.maps.argmax(0)
-    lower = np.isin(groups, _LOWER_GROUPS)
-    behind = int(VITONHD13.BACKGROUND)
-    body = np.delete(made.maps, behind, 0).max(0) - made.maps[behind]
-    # a neckline shows skin, which the layout's groups count as background
-    body = np.where(scene.trunk, np.maximum(body, 0.5), body).astype(np.float32)
-    kept = (cv2.resize(scene.removed, groups.shape[::-1], interpolation=cv2.INTER_AREA) == 0) & (
-        ~upper
-    )
+    shape = made.lead.shape[::-1]
+    # a neckline shows skin, which layouts count as background
+    body = np.where(scene.trunk, np.maximum(made.body, 0.5), made.body).astype(np.float32)
+    kept = (cv2.resize(scene.removed, shape, interpolation=cv2.INTER_AREA) == 0) & ~upper
     gap = scene.small - made.picture
-    reach = _REACH * groups.shape[1] / 192
+    reach = _REACH * shape[0] / 192
     skin_gap = _spread(gap, kept & np.isin(scene.ids, _SKIN), reach)
     lower_gap = _spread(gap, kept & np.isin(scene.ids, _LOWER), reach)
-    corrected = made.picture + np.where(lower[..., None], lower_gap, skin_gap)
+    corrected = made.picture + np.where(made.lower[..., None], lower_gap, skin_gap)
     height, width = scene.photo.shape[:2]
     large = _enlarged(corrected.astype(np.float32), (width, height), cv2.INTER_CUBIC)[box]
     share = _outlined(body, (width, height))[box]

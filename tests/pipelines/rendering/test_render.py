@@ -7,24 +7,25 @@ import numpy as np
 import pytest
 
 from pipelines.labels import LIP20, VITONHD13
-from pipelines.stage import GarmentInputs
-from pipelines.systems.viton_hd.conditions import grouped
-from pipelines.systems.viton_hd.measures import (
+from pipelines.rendering.garment import draw_garment as draw_bent
+from pipelines.rendering.garment import make_garment
+from pipelines.rendering.measures import (
     misaligned_share,
     parse_agreement,
     strain,
     uncovered_share,
     warp_measures,
 )
-from pipelines.systems.viton_hd.render import Prediction, new_garment, render
-from pipelines.systems.viton_hd.render_garment import draw_garment as draw_bent
-from pipelines.systems.viton_hd.render_garment import make_garment
-from pipelines.systems.viton_hd.render_person import make_scene
+from pipelines.rendering.render import LayoutLabels, Prediction, new_garment, render
+from pipelines.rendering.scene import make_scene
+from pipelines.stage import GarmentInputs
+from pipelines.systems.viton_hd.conditions import grouped
 from pipelines.types import Size
 
 FACTOR = 4
 SMALL = Size(256, 192)
 NEW = (200, 60, 50)
+LABELS = LayoutLabels(VITONHD13.UPPER, VITONHD13.BACKGROUND, (VITONHD13.BOTTOM,))
 
 
 def one_hot(ids):
@@ -41,8 +42,9 @@ def straight():
 def prediction(target, worn_small, cover):
     small = cv2.resize(target.image, SMALL[::-1], interpolation=cv2.INTER_AREA)
     ids = cv2.resize(target.parse.ids, SMALL[::-1], interpolation=cv2.INTER_NEAREST)
-    return Prediction(
-        maps=one_hot(grouped(ids)),
+    return Prediction.of(
+        one_hot(grouped(ids)),
+        LABELS,
         picture=small.astype(np.float32),
         warped=worn_small.astype(np.float32),
         cover=cover.astype(np.float32),
@@ -130,7 +132,7 @@ def test_light_comes_from_the_networks(draw_person, long):
     target = draw_person(FACTOR, long_sleeves=False, old=(120, 120, 120))
     made = prediction(target, np.full((*SMALL, 3), 120), np.ones(SMALL))
     shade = np.linspace(-30, 30, SMALL.width, dtype=np.float32)[None, :, None]
-    lit = Prediction(made.maps, made.picture + shade, made.warped, made.cover, made.grid)
+    lit = replace(made, picture=made.picture + shade)
     found = render(make_scene(long, SMALL), make_garment(everywhere(photo)), lit)
     row = found.image[520, 320:450].astype(float).mean(-1)
     wanted = 120 + np.interp(np.arange(320, 450), np.arange(768), np.linspace(-30, 30, 768))
@@ -139,24 +141,36 @@ def test_light_comes_from_the_networks(draw_person, long):
 
 def test_stray_pieces_of_the_layout_are_no_garment(dressed, long):
     scene, _, made, _ = dressed
-    maps = made.maps.copy()
-    maps[:, 200:206, 8:14] = 0
-    maps[VITONHD13.UPPER, 200:206, 8:14] = 1
-    assert not new_garment(maps)[200:206, 8:14].any()
+    lead = made.lead.copy()
+    lead[200:206, 8:14] = 1
+    assert not new_garment(lead)[200:206, 8:14].any()
     plain = make_garment(everywhere(np.full((1024, 768, 3), NEW, np.uint8)))
-    strayed = Prediction(maps, made.picture, made.warped, made.cover, made.grid)
-    again = render(scene, plain, strayed)
+    again = render(scene, plain, replace(made, lead=lead))
     np.testing.assert_array_equal(again.image[790:830, 20:70], long.image[790:830, 20:70])
 
 
 def test_a_layout_without_a_garment_takes_the_old_one_away(dressed, long):
     scene, _, made, _ = dressed
-    maps = np.zeros_like(made.maps)
-    maps[VITONHD13.BACKGROUND] = 1
-    bare = Prediction(maps, made.picture, made.warped, made.cover, made.grid)
+    none = -np.ones_like(made.lead)
+    bare = replace(made, lead=none, body=none, lower=np.zeros(SMALL, bool))
     found = render(scene, make_garment(everywhere(np.zeros((8, 6, 3), np.uint8))), bare)
     assert found.cloth.max() == 0
     assert (found.edited > 0).any()
+
+
+def test_what_rendering_reads_of_a_layout():
+    maps = np.zeros((4, 2, 3), np.float32)
+    maps[:, 0, 0] = 0.9, 0.1, 0.2, 0.3
+    maps[:, 0, 1] = 0.1, 0.8, 0.7, 0.2
+    maps[:, 1, 2] = 0.1, 0.2, 0.4, 0.6
+    picture = np.zeros((2, 3, 3), np.float32)
+    plane, grid = np.zeros((2, 3), np.float32), np.zeros((2, 3, 2), np.float32)
+    made = Prediction.of(
+        maps, LayoutLabels(1, 0, (2, 3)), picture=picture, warped=picture, cover=plane, grid=grid
+    )
+    np.testing.assert_allclose([made.lead[0, 0], made.lead[0, 1]], [-0.8, 0.1], atol=1e-6)
+    np.testing.assert_allclose([made.body[0, 0], made.body[0, 1]], [-0.6, 0.7], atol=1e-6)
+    assert made.lower.tolist() == [[False, False, False], [False, False, True]]
 
 
 def test_bending_is_sampling():
@@ -176,7 +190,7 @@ def test_bending_is_sampling():
 
 def test_measures_of_known_cases(dressed):
     scene, _, made, _ = dressed
-    upper = new_garment(made.maps)
+    upper = new_garment(made.lead)
     still = warp_measures(straight(), upper)
     assert still["stretch_mean"] == pytest.approx(1, abs=0.01) and still["fold_share"] == 0
     assert strain(still) < 0.05
@@ -187,8 +201,8 @@ def test_measures_of_known_cases(dressed):
     assert parse_agreement(scene) > 0.9
     strangers = replace(scene, ids=np.zeros_like(scene.ids))
     assert parse_agreement(strangers) == 0
-    assert uncovered_share(scene, made.maps.argmax(0)) < 0.05
-    assert uncovered_share(scene, np.zeros(SMALL, int)) == 1
+    assert uncovered_share(scene, upper) < 0.05
+    assert uncovered_share(scene, np.zeros(SMALL, bool)) == 1
     half = np.zeros(SMALL, np.float32)
     half[:, ::2] = 1
     assert misaligned_share(np.ones(SMALL, bool), half) == pytest.approx(0.5)
@@ -198,7 +212,7 @@ def test_a_hesitant_layout_still_has_sharp_outlines(dressed):
     """The winner leads by little: as networks say it where they are unsure."""
     scene, _, made, _ = dressed
     plain = make_garment(everywhere(np.full((1024, 768, 3), NEW, np.uint8)))
-    unsure = Prediction(0.5 + 0.02 * made.maps, made.picture, made.warped, made.cover, made.grid)
+    unsure = replace(made, lead=0.02 * made.lead, body=0.02 * made.body)
     found = render(scene, plain, unsure)
     halfway = (found.cloth > 0.05) & (found.cloth < 0.95)
     assert halfway.sum() < 0.1 * (found.cloth >= 0.95).sum()
