@@ -120,19 +120,16 @@ def prepare_garment(inputs: GarmentInputs) -> PreparedGarment:
     )
 
 
-def without_lining(inputs: GarmentInputs) -> GarmentInputs:
-    """A garment photo as the garment shows when it is worn, of the same size.
+def worn_part(inputs: GarmentInputs) -> GarmentInputs:
+    """What of a garment shows when it is worn, on white, of the same size.
 
-    The inside of the back collar and the label in it have the background's colour and are no
-    longer part of the mask. Raises ``ItemError`` (code ``no_garment``), as ``prepare_garment``.
+    The inside of the back collar and the label in it are gone from photo and mask. Raises
+    ``ItemError`` (code ``no_garment``), as ``prepare_garment``.
     """
     made = prepare_garment(inputs)
-    mask = made.alpha > 0.5
-    image = np.where(mask[..., None], made.image, inputs.image)
-    outside = inputs.image[~inputs.mask]
-    if len(outside):
-        image[made.inner_collar & ~mask] = np.median(outside, 0)
-    return GarmentInputs(image, mask)
+    alpha = made.alpha[..., None]
+    on_white = np.round(made.image * alpha + 255 * (1 - alpha))
+    return GarmentInputs(on_white.astype(np.uint8), made.alpha > 0.5)
 
 
 def _above_hem(mask: Mask, marks: Landmarks) -> Mask:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipelines.checkpoint_files import check_file
 from pipelines.flags import Flag
-from pipelines.garments.prepare import without_lining
+from pipelines.garments.prepare import worn_part
 from pipelines.labels import VITONHD13
 from pipelines.quality import (
     Evidence,
@@ -113,7 +113,7 @@ class VitonHDTryOn:
 
     def prepare_garment(self, garment: GarmentInputs) -> PreparedGarment:
         """Make a garment ready. Raises ``ItemError`` (``no_garment``)."""
-        worn = without_lining(garment)
+        worn = worn_part(garment)
         return PreparedGarment(
             chain=self.chain.prepare_garment(worn),
             render=make_garment(worn),
