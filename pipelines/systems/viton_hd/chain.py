@@ -22,6 +22,8 @@ from torch import Tensor
 
 from pipelines import device as devices
 from pipelines.networks.alias import seeded_noise
+from pipelines.networks.correlation import MATCHING_SIZE
+from pipelines.networks.noise import binary_noise
 from pipelines.networks.tps_grid import TpsGrid
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd import chain_steps as steps
@@ -153,7 +155,7 @@ class TryOnChain:
     ) -> Layout:
         """The predicted layout; ``noise`` ``[1, 1, 256, 192]`` instead of the seed's."""
         if noise is None:
-            noise = steps.binary_noise(seed)
+            noise = binary_noise(seed, MATCHING_SIZE)
         x = steps.seg_input(person.conditions, garment.conditions, noise)
         if not self.parity:
             x = x.contiguous(memory_format=torch.channels_last)

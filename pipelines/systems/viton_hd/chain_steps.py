@@ -23,23 +23,10 @@ from pipelines.systems.viton_hd.conditions import (
 )
 from pipelines.types import Image, Size
 
-NOISE_SHARE = 0.159
-"""Share of ones in the noise channel.
-
-parity: the published code draws Gaussian numbers into an 8-bit array, where nearly all of them
-saturate; what is left is a binary mask with so many ones.
-"""
-
 BLUR = (15, 3.0)
 """Side and deviation in pixels of the blur that smooths a layout 768 pixels wide."""
 
 _REFERENCE_WIDTH = 768
-
-
-def binary_noise(seed: int) -> Tensor:
-    """The noise channel ``float32 [1, 1, 256, 192]``, 0 or 1, the same for a seed everywhere."""
-    drawn = np.random.Generator(np.random.PCG64(seed)).random(MATCHING)
-    return torch.from_numpy((drawn < NOISE_SHARE).astype(np.float32))[None, None]
 
 
 def seg_input(person: PersonConditions, garment: GarmentConditions, noise: Tensor) -> Tensor:

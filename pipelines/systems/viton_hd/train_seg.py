@@ -16,10 +16,9 @@ from pipelines.evaluation.masks import Counts, confusion, label_scores
 from pipelines.labels import VITONHD13
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
 from pipelines.networks.losses import discriminator_loss, generator_loss, label_cross_entropy
+from pipelines.networks.noise import binary_noise, drawn_noise
 from pipelines.networks.patchgan import MultiscaleDiscriminator
 from pipelines.systems.viton_hd.chain_steps import (
-    NOISE_SHARE,
-    binary_noise,
     scaled_blur,
     seg_input,
     smoothed_maps,
@@ -75,7 +74,9 @@ class SegTask(VitonHDTask):
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""
         given = examples(batch)
-        seen = seg_input(given.person, given.garment, _noise(len(given.ids), info.generator))
+        seen = seg_input(
+            given.person, given.garment, drawn_noise(len(given.ids), MATCHING, info.generator)
+        )
         truth = _at_matching_size(given.ids)
         real = labels_as_maps(truth, len(VITONHD13))
         generator: Any = modules["seg"]
@@ -133,15 +134,9 @@ def predicted_ids(network: nn.Module, given: Examples, indices: Tensor) -> Tenso
     ``indices`` are the seeds of the noise, one for each example.
     """
     size: Size = given.size
-    noise = torch.cat([binary_noise(int(seed)) for seed in indices]).to(given.image)
+    noise = torch.cat([binary_noise(int(seed), MATCHING) for seed in indices]).to(given.image)
     maps = network(seg_input(given.person, given.garment, noise))
     return smoothed_maps(maps, size, scaled_blur(size.width)).argmax(1)
-
-
-def _noise(count: int, generator: torch.Generator) -> Tensor:
-    shape = (count, 1, *MATCHING)
-    drawn = torch.rand(shape, generator=generator, device=generator.device)
-    return (drawn < NOISE_SHARE).float()
 
 
 def _at_matching_size(ids: Tensor) -> Tensor:

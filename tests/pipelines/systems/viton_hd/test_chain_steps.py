@@ -62,15 +62,6 @@ def test_garments_are_sampled_between_pixels_and_continued_at_the_edge():
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
-def test_noise_is_binary_and_follows_from_the_seed():
-    noise = steps.binary_noise(7)
-    assert noise.shape == (1, 1, 256, 192)
-    assert set(noise.unique().tolist()) == {0.0, 1.0}
-    assert float(noise.mean()) == pytest.approx(steps.NOISE_SHARE, abs=0.006)
-    assert torch.equal(noise, steps.binary_noise(7))
-    assert not torch.equal(noise, steps.binary_noise(8))
-
-
 def test_published_pictures_are_cut_off_not_rounded():
     picture = torch.tensor([-1.2, -1.0, 0.0, 0.999, 1.0, 2.0]).view(1, 1, 1, 6).expand(1, 3, 1, 6)
     assert steps.quantised(picture, parity=True)[0, :, 0].tolist() == [0, 0, 127, 254, 255, 255]
