@@ -29,10 +29,11 @@ import torch
 
 from pipelines.checkpoint_files import read_metadata
 from pipelines.labels import LIP20
+from pipelines.networks.pictures import one_hot, resized
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.chain import ChainGarment, ChainPerson, Layout, TryOnChain
 from pipelines.systems.viton_hd.chain_steps import smoothed_maps
-from pipelines.systems.viton_hd.conditions import grouped, one_hot, resized
+from pipelines.systems.viton_hd.conditions import grouped
 from pipelines.systems.viton_hd.config import (
     ALIASConfig,
     ConditionsConfig,

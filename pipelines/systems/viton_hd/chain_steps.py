@@ -5,23 +5,21 @@ Source: the published inference script (Choi et al. 2021). All tensors are ``[1,
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.labels import VITONHD7
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
+from pipelines.networks.pictures import one_hot
 from pipelines.systems.viton_hd.conditions import (
     GarmentConditions,
     PersonConditions,
     bilinear,
     nearest,
-    one_hot,
     seven_of_thirteen,
 )
-from pipelines.types import Image, Size
+from pipelines.types import Size
 
 BLUR = (15, 3.0)
 """Side and deviation in pixels of the blur that smooths a layout 768 pixels wide."""
@@ -93,12 +91,3 @@ def misalignment(parse: Tensor, warped_mask: Tensor) -> tuple[Tensor, Tensor]:
 def alias_input(person: PersonConditions, warped_garment: Tensor) -> Tensor:
     """9 channels: garment-free picture, pose, warped garment."""
     return torch.cat((person.agnostic, person.pose, warped_garment), 1)
-
-
-def quantised(picture: Tensor, *, parity: bool = False) -> Image:
-    """A picture in -1..1 as ``uint8 [H, W, 3]``; ``parity`` truncates instead of rounding."""
-    scaled = ((picture[0].float() + 1) / 2 * 255).clamp(0, 255)
-    # parity: the published code truncates, which darkens by half a level
-    whole = scaled if parity else scaled.round()
-    made: NDArray[np.uint8] = whole.to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    return np.ascontiguousarray(made)

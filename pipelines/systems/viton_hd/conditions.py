@@ -16,12 +16,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from PIL import Image as PilImage
 from torch import Tensor
 
 from pipelines.body import BODY25_TO_COCO18, scaled
 from pipelines.labels import LIP20, VITONHD13, VITONHD13_TO_VITONHD7, merge_table
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
+from pipelines.networks.pictures import levels, one_hot, resized
 from pipelines.preprocess.agnostic import image_agnostic, parse_agnostic
 from pipelines.preprocess.pose_image import draw_pose
 from pipelines.stage import GarmentInputs, PersonInputs
@@ -155,29 +155,6 @@ def seven_of_thirteen(labels: Tensor) -> Tensor:
     """VITONHD7 ids of VITONHD13 ids, integers of any shape."""
     table = [VITONHD13_TO_VITONHD7[group] for group in range(len(VITONHD13))]
     return torch.tensor(table, dtype=labels.dtype, device=labels.device)[labels.long()]
-
-
-def one_hot(ids: NDArray[np.uint8] | Tensor, channels: int) -> Tensor:
-    """``float32 [1, channels, H, W]``, 1 where an id ``[H, W]`` is the channel's."""
-    numbers = torch.as_tensor(ids)
-    wanted = torch.arange(channels, dtype=numbers.dtype, device=numbers.device)
-    return (numbers[None] == wanted[:, None, None]).float()[None]
-
-
-def levels(image: Image) -> Tensor:
-    """``uint8 [H, W, 3]`` as ``float32 [1, 3, H, W]`` in -1..1."""
-    values = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-    # the published transforms divide first; another order rounds differently
-    return (values.contiguous().float().div_(255) - 0.5).div_(0.5)
-
-
-def resized(picture: NDArray[np.uint8], size: Size, *, nearest: bool = False) -> NDArray[np.uint8]:
-    """A picture or label map ``uint8 [h, w(, 3)]`` at another size, as Pillow does it."""
-    if picture.shape[:2] == size:
-        return picture
-    how = PilImage.Resampling.NEAREST if nearest else PilImage.Resampling.BILINEAR
-    made = PilImage.fromarray(picture).resize((size.width, size.height), how)
-    return np.asarray(made, np.uint8)
 
 
 def bilinear(values: Tensor, size: Size) -> Tensor:

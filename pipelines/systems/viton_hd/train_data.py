@@ -22,6 +22,7 @@ from pipelines.body import mirror_pose, scaled
 from pipelines.evaluation.tryon import tryon_region
 from pipelines.labels import LIP20, VITONHD7, VITONHD13, merge_table
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
+from pipelines.networks.pictures import resized
 from pipelines.preprocess.agnostic import GRAY, image_agnostic, parse_agnostic
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.conditions import (
@@ -30,7 +31,6 @@ from pipelines.systems.viton_hd.conditions import (
     bilinear,
     draw_pose_picture,
     nearest,
-    resized,
     seven_of_thirteen,
 )
 from pipelines.systems.viton_hd.config import ConditionsConfig

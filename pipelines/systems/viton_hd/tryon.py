@@ -14,6 +14,7 @@ from pipelines.checkpoint_files import check_file
 from pipelines.flags import Flag
 from pipelines.garments.prepare import worn_part
 from pipelines.labels import VITONHD13
+from pipelines.networks.pictures import quantised
 from pipelines.quality import (
     Evidence,
     garment_cut_off,
@@ -40,7 +41,6 @@ from pipelines.systems.viton_hd.chain import (
     Layout,
     TryOnChain,
 )
-from pipelines.systems.viton_hd.chain_steps import quantised
 from pipelines.systems.viton_hd.weights import read_networks
 from pipelines.types import Array, Mask, ParseMap, Size
 

@@ -7,6 +7,7 @@ import torch
 from scipy import ndimage
 
 from pipelines.labels import VITONHD7
+from pipelines.networks.pictures import quantised
 from pipelines.systems.viton_hd import chain_steps as steps
 from pipelines.types import Size
 
@@ -64,5 +65,5 @@ def test_garments_are_sampled_between_pixels_and_continued_at_the_edge():
 
 def test_published_pictures_are_cut_off_not_rounded():
     picture = torch.tensor([-1.2, -1.0, 0.0, 0.999, 1.0, 2.0]).view(1, 1, 1, 6).expand(1, 3, 1, 6)
-    assert steps.quantised(picture, parity=True)[0, :, 0].tolist() == [0, 0, 127, 254, 255, 255]
-    assert steps.quantised(picture)[0, :, 0].tolist() == [0, 0, 128, 255, 255, 255]
+    assert quantised(picture, parity=True)[0, :, 0].tolist() == [0, 0, 127, 254, 255, 255]
+    assert quantised(picture)[0, :, 0].tolist() == [0, 0, 128, 255, 255, 255]

@@ -12,14 +12,13 @@ from torchvision import transforms
 from pipelines.body import scaled
 from pipelines.errors import ItemError
 from pipelines.labels import LIP20, VITONHD13
+from pipelines.networks.pictures import levels, resized
 from pipelines.pose_json import decode_pose
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.conditions import (
     draw_pose_picture,
     garment_conditions,
-    levels,
     person_conditions,
-    resized,
     seven_of_thirteen,
 )
 from pipelines.systems.viton_hd.config import ConditionsConfig

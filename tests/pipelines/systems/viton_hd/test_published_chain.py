@@ -15,6 +15,7 @@ from PIL import Image
 from pipelines.codecs import decode
 from pipelines.labels import LIP20
 from pipelines.layout import Encoding
+from pipelines.networks.pictures import quantised
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd import chain_steps as steps
 from pipelines.systems.viton_hd.chain import TryOnChain
@@ -114,7 +115,7 @@ def test_each_stage_is_the_published_one(shared_data, networks, person_id, garme
     published.check(alias_x=steps.alias_input(person.conditions, warp.garment))
     made = chain.picture(person, warp, parse, divided, misalign)
     published.check(out=made)
-    found = steps.quantised(made, parity=True).astype(int)
+    found = quantised(made, parity=True).astype(int)
     off = np.abs(found - published.picture("result"))
     assert off.max() <= 1
     assert (off > 0).mean() <= 0.01

@@ -1,0 +1,43 @@
+"""Pictures and label maps on their way into networks and out of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as PilImage
+from torch import Tensor
+
+from pipelines.types import Image, Size
+
+
+def one_hot(ids: NDArray[np.uint8] | Tensor, channels: int) -> Tensor:
+    """``float32 [1, channels, H, W]``, 1 where an id ``[H, W]`` is the channel's."""
+    numbers = torch.as_tensor(ids)
+    wanted = torch.arange(channels, dtype=numbers.dtype, device=numbers.device)
+    return (numbers[None] == wanted[:, None, None]).float()[None]
+
+
+def levels(image: Image) -> Tensor:
+    """``uint8 [H, W, 3]`` as ``float32 [1, 3, H, W]`` in -1..1."""
+    values = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+    # the published transforms divide first; another order rounds differently
+    return (values.contiguous().float().div_(255) - 0.5).div_(0.5)
+
+
+def resized(picture: NDArray[np.uint8], size: Size, *, nearest: bool = False) -> NDArray[np.uint8]:
+    """A picture or label map ``uint8 [h, w(, 3)]`` at another size, as Pillow does it."""
+    if picture.shape[:2] == size:
+        return picture
+    how = PilImage.Resampling.NEAREST if nearest else PilImage.Resampling.BILINEAR
+    made = PilImage.fromarray(picture).resize((size.width, size.height), how)
+    return np.asarray(made, np.uint8)
+
+
+def quantised(picture: Tensor, *, parity: bool = False) -> Image:
+    """A picture in -1..1 as ``uint8 [H, W, 3]``; ``parity`` truncates instead of rounding."""
+    scaled = ((picture[0].float() + 1) / 2 * 255).clamp(0, 255)
+    # parity: the published code truncates, which darkens by half a level
+    whole = scaled if parity else scaled.round()
+    made: NDArray[np.uint8] = whole.to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(made)

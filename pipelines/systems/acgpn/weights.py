@@ -1,0 +1,85 @@
+"""The four networks as stored: building them from a config, reading them from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from pipelines import checkpoint_files
+from pipelines.errors import InputError
+from pipelines.systems.acgpn.config import FAMILIES, G1, G2, ACGPNConfig, G, U, config_from_json
+from pipelines.systems.acgpn.networks import (
+    BodyPartGenerator,
+    ClothesWarping,
+    ClothMaskGenerator,
+    ContentFusion,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BUILDERS: Mapping[str, Callable[[ACGPNConfig], nn.Module]] = {
+    G1: lambda config: BodyPartGenerator(width=config.width),
+    G2: lambda config: ClothMaskGenerator(width=config.width),
+    U: lambda config: ClothesWarping(width=config.width, spline_width=config.spline_width),
+    G: lambda config: ContentFusion(width=config.width),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """The four networks in evaluation mode, and what their inputs are made like."""
+
+    g1: nn.Module
+    g2: nn.Module
+    u: nn.Module
+    g: nn.Module
+    config: ACGPNConfig
+
+    def to(self, device: torch.device) -> Networks:
+        """Move them, in place."""
+        for part in (self.g1, self.g2, self.u, self.g):
+            part.to(device)
+        return self
+
+
+def build_network(family: str, config: ACGPNConfig) -> nn.Module:
+    """The network of a family, with random weights."""
+    return _BUILDERS[family](config)
+
+
+def read_networks(weights: Mapping[str, Path]) -> Networks:
+    """The networks of four files, by family, on the CPU.
+
+    Raises ``InputError`` (``wrong_weights``) for a file that is not of its family, and for files
+    whose inputs are not made alike.
+    """
+    made = {family: read_network(weights[family], family) for family in FAMILIES}
+    config = made[G1][1]
+    for family, (_, other) in made.items():
+        if other.neck != config.neck:
+            raise InputError(
+                f"{weights[family]}: trained with neck = {other.neck}, but {weights[G1]} with "
+                f"neck = {config.neck}",
+                code="wrong_weights",
+                hint="Use four files that were trained together.",
+            )
+    g1, g2, u, g = (made[family][0] for family in FAMILIES)
+    return Networks(g1, g2, u, g, config)
+
+
+def read_network(path: Path, family: str) -> tuple[nn.Module, ACGPNConfig]:
+    """The network of a file in evaluation mode, on the CPU, and its config.
+
+    Raises ``InputError`` (``wrong_weights``) for a file that is not of this family.
+    """
+
+    def build(config: ACGPNConfig) -> nn.Module:
+        return build_network(family, config)
+
+    network, config, _ = checkpoint_files.read_network(path, family, config_from_json, build)
+    return network.eval().requires_grad_(False), config

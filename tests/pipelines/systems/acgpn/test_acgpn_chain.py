@@ -1,0 +1,203 @@
+"""ACGPN's inference, against its steps written out with OpenCV and NumPy."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from golden_weights import golden_state
+from PIL import Image
+
+from pipelines.body import BODY25_TO_COCO18
+from pipelines.device import mix_seed
+from pipelines.labels import ACGPN14, LIP20
+from pipelines.networks.noise import binary_noise
+from pipelines.stage import GarmentInputs, PersonInputs
+from pipelines.systems.acgpn.chain import TryOnChain, dilated, fused, skin_colour
+from pipelines.systems.acgpn.conditions import (
+    PersonConditions,
+    garment_conditions,
+    labels_of,
+    person_conditions,
+    resized,
+)
+from pipelines.systems.acgpn.config import ACGPNConfig
+from pipelines.systems.acgpn.networks import (
+    PUBLISHED_SIZE,
+    BodyPartGenerator,
+    ClothesWarping,
+    ClothMaskGenerator,
+    ContentFusion,
+)
+from pipelines.systems.acgpn.weights import Networks
+from pipelines.types import ParseMap
+
+
+@pytest.fixture(scope="module")
+def networks():
+    made = []
+    for kind in (BodyPartGenerator, ClothMaskGenerator, ClothesWarping, ContentFusion):
+        network = kind(width=4)
+        shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+        network.load_state_dict(golden_state(shapes))
+        made.append(network.eval().requires_grad_(False))
+    return Networks(*made, ACGPNConfig())
+
+
+@pytest.fixture(scope="module")
+def person(draw_person):
+    return draw_person(1)
+
+
+@pytest.fixture(scope="module")
+def garment(draw_garment):
+    return draw_garment()
+
+
+def test_photos_take_the_published_way_to_their_size():
+    picture = np.random.default_rng(1).integers(0, 255, (341, 256, 3), np.uint8)
+    wanted = Image.fromarray(picture).resize((512, 682), Image.Resampling.BICUBIC)
+    wanted = wanted.resize((192, 256), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(resized(picture), np.asarray(wanted))
+    small = picture[:256, :192]
+    assert resized(small) is small
+    ids = np.random.default_rng(2).integers(0, 14, (512, 384), np.uint8)
+    assert set(np.unique(resized(ids, nearest=True))) <= set(np.unique(ids))
+
+
+def test_necks_are_garment_as_published_or_skin():
+    ids = np.full((256, 192), LIP20.NECK, np.uint8)
+    parse = ParseMap(ids, LIP20)
+    assert (labels_of(parse, ACGPNConfig()) == ACGPN14.NOISE).all()
+    assert (labels_of(parse, ACGPNConfig(neck="skin")) == ACGPN14.FACE).all()
+
+
+def test_the_joints_are_squares_of_about_eleven_pixels(person):
+    pose = person_conditions(person, ACGPNConfig()).pose[0]
+    assert pose.shape == (18, 256, 192)
+    seen = [j for j in range(18) if person.pose.body.score[BODY25_TO_COCO18[j]] > 0]
+    assert seen
+    for joint in seen:
+        x, y = person.pose.body.xy[BODY25_TO_COCO18[joint]]
+        rows, columns = np.nonzero(pose[joint].numpy() > 0)
+        if len(rows):
+            assert abs(rows.mean() - y) < 3 and abs(columns.mean() - x) < 3
+            assert 9 <= rows.max() - rows.min() + 1 <= 12
+
+
+def published(networks, person, garment, noise):
+    """The published script in the order of its steps, arrays ``[H, W]`` and ``[C, H, W]``."""
+    image, label, pose = person.image[0].numpy(), person.labels.numpy(), person.pose[0].numpy()
+    pre_mask = (garment.mask[0, 0].numpy() > 0.5).astype(np.float32)
+    cloth = garment.image[0].numpy() * pre_mask
+    worn, fore = (label == 4).astype(np.float32), (label > 0).astype(np.float32)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+
+    def one_hot(ids):
+        return (ids[None] == np.arange(14)[:, None, None]).astype(np.float32)
+
+    def run(network, *parts):
+        x = np.concatenate([p if p.ndim == 3 else p[None] for p in parts]).astype(np.float32)
+        return network(torch.from_numpy(x)[None])[0].numpy()
+
+    everything = label.copy()
+    everything[np.isin(label, (7, 11, 13))] = 4
+    body = run(networks.g1, pre_mask, cloth, one_hot(everything), pose, noise[0]).argmax(0)
+    certain = 1 / (1 + np.exp(-run(networks.g2, pre_mask, cloth, one_hot(body), pose, noise[1])[0]))
+    new = cv2.dilate((certain > 0.5).astype(np.float32), kernel)
+    new = new * (body != 11) * (body != 13) * fore
+    arms, wider = {}, []
+    for arm in (11, 13):
+        occluded = worn * (body == arm)
+        wider.append(cv2.dilate(occluded, kernel, iterations=10))
+        arms[arm] = occluded + (1 - worn) * (label == arm)
+    final = body * (1 - (body == 11)) * (1 - (body == 13))
+    for arm, full in arms.items():
+        final = final * (1 - full) + full * arm
+    final = final * (1 - new)
+    warp = networks.u(
+        torch.from_numpy(cloth)[None],
+        torch.from_numpy(new.astype(np.float32))[None, None],
+        torch.from_numpy(pre_mask)[None, None],
+    )
+    share = torch.sigmoid(warp.raw[:, 3:])[0].numpy() * new
+    dressed = np.tanh(warp.raw[0, :3].numpy()) * (1 - share) + warp.garment[0].numpy() * share
+    skin = image[:, np.isin(label, (11, 13))].mean(1)[:, None, None] * np.ones_like(image)
+    covered = np.isin(label, (4, 11, 13)).astype(np.float32)
+    occlude = (1 - wider[0] * covered) * (1 - wider[1] * covered)
+    kept = image * fore * (1 - worn) * occlude * (1 - new)
+    made = run(networks.g, kept, one_hot(final), dressed, skin, noise[2])
+    return {"body": body, "new": new, "labels": final, "kept": kept, "out": np.tanh(made)}
+
+
+def test_with_parity_the_steps_are_the_published_ones(networks, person, garment):
+    seen = person_conditions(person, ACGPNConfig())
+    shown = garment_conditions(garment)
+    assert (seen.labels == 11).sum() > 10 and (seen.labels == 4).any()
+    noise = [binary_noise(mix_seed(5, k), PUBLISHED_SIZE)[0, 0].numpy() for k in range(3)]
+    wanted = published(networks, seen, shown, noise)
+    found = TryOnChain(networks, parity=True)(seen, shown, seed=5)
+    np.testing.assert_array_equal(found.layout.body.numpy(), wanted["body"])
+    np.testing.assert_array_equal(found.layout.garment[0, 0].numpy(), wanted["new"])
+    assert 0 < wanted["new"].mean() < 1
+    np.testing.assert_array_equal(found.layout.labels[0].argmax(0).numpy(), wanted["labels"])
+    np.testing.assert_allclose(found.kept[0].numpy(), wanted["kept"], atol=1e-6)
+    np.testing.assert_allclose(found.picture[0].numpy(), wanted["out"], atol=1e-4)
+
+
+def test_by_default_the_garment_may_leave_the_old_outline(networks, person, garment):
+    seen = person_conditions(person, ACGPNConfig())
+    shown = garment_conditions(garment)
+    ours = TryOnChain(networks)(seen, shown, seed=5).layout.garment[0, 0]
+    theirs = TryOnChain(networks, parity=True)(seen, shown, seed=5).layout.garment[0, 0]
+    outside = seen.labels == 0
+    assert not theirs[outside].any() and ours[outside].any()
+    assert torch.equal(ours[~outside], theirs[~outside])
+
+
+def test_the_same_seed_makes_the_same_picture(networks, person, garment):
+    seen, shown = person_conditions(person, ACGPNConfig()), garment_conditions(garment)
+    chain = TryOnChain(networks)
+    first, again, other = (chain(seen, shown, seed=seed).picture for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert first.shape == (1, 3, 256, 192) and first.abs().max() <= 1
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_dilation_is_opencvs(times):
+    mask = (np.random.default_rng(3).random((60, 40)) > 0.99).astype(np.float32)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    wanted = cv2.dilate(mask, kernel, iterations=times)
+    found = dilated(torch.from_numpy(mask)[None, None], times)[0, 0].numpy()
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_few_pixels_of_arms_give_no_colour():
+    labels = torch.zeros(256, 192, dtype=torch.long)
+    labels[0, :9] = ACGPN14.LEFT_ARM
+    image = torch.rand(1, 3, 256, 192)
+    pose = torch.zeros(1, 18, 256, 192)
+    assert not skin_colour(PersonConditions(image, labels, pose)).any()
+    labels[0, 9:12] = ACGPN14.RIGHT_ARM
+    found = skin_colour(PersonConditions(image, labels, pose))
+    torch.testing.assert_close(found[0, :, 0, 0], image[0, :, 0, :12].mean(-1))
+
+
+def test_arms_and_neck_are_hidden_in_the_clothes():
+    labels = torch.arange(14)[None]
+    assert fused(labels)[0].tolist() == [0, 1, 2, 3, 4, 5, 6, 4, 8, 9, 10, 4, 12, 4]
+
+
+def test_an_empty_garment_does_no_harm(networks, person):
+    seen = person_conditions(person, ACGPNConfig())
+    nothing = GarmentInputs(np.full((256, 192, 3), 255, np.uint8), np.zeros((256, 192), bool))
+    made = TryOnChain(networks)(seen, garment_conditions(nothing))
+    assert torch.isfinite(made.picture).all()
+
+
+def test_a_person_of_any_size(networks, draw_person, garment):
+    large = draw_person(2)
+    assert isinstance(large, PersonInputs) and large.image.shape[:2] != (256, 192)
+    made = TryOnChain(networks)(
+        person_conditions(large, ACGPNConfig()), garment_conditions(garment)
+    )
+    assert made.picture.shape == (1, 3, 256, 192)
