@@ -111,7 +111,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "viton-hd": (
         StageInfo(
             name="tryon-viton-hd",
-            version=1,
+            version=2,
             subject=Subject.PAIR,
             inputs=_DRESSING,
             outputs=(),

@@ -11,28 +11,18 @@ import numpy as np
 from torch import Tensor
 
 from pipelines.checkpoint_files import check_file
-from pipelines.flags import Flag
 from pipelines.garments.prepare import worn_part
 from pipelines.labels import VITONHD13
 from pipelines.networks.pictures import quantised
-from pipelines.quality import (
-    Evidence,
-    garment_cut_off,
-    garment_mask_plausibility,
-    judge,
-    pose_certainty,
-    pose_flags,
-)
-from pipelines.rendering import measures
 from pipelines.rendering.garment import RenderGarment, make_garment
 from pipelines.rendering.render import (
     LayoutLabels,
     Prediction,
     Rendered,
-    new_garment,
     render,
 )
 from pipelines.rendering.scene import Floats, Scene, make_scene
+from pipelines.rendering.verdict import GarmentEvidence, PersonEvidence, judged
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
 from pipelines.systems.viton_hd.chain import (
     ChainGarment,
@@ -65,9 +55,7 @@ class PreparedPerson:
 
     chain: ChainPerson
     scene: Scene
-    pose: float
-    parse: float
-    flags: tuple[Flag, ...]
+    evidence: PersonEvidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +64,7 @@ class PreparedGarment:
 
     chain: ChainGarment
     render: RenderGarment
-    mask: float
-    flags: tuple[Flag, ...]
+    evidence: GarmentEvidence
 
 
 class VitonHDTryOn:
@@ -102,14 +89,8 @@ class VitonHDTryOn:
     def prepare_person(self, person: PersonInputs) -> PreparedPerson:
         """Take a person apart. Raises ``ItemError`` (``uncertain_pose``)."""
         scene = make_scene(person, self.chain.size)
-        size = Size(*person.image.shape[:2])
-        return PreparedPerson(
-            chain=self.chain.prepare_person(person),
-            scene=scene,
-            pose=pose_certainty(person.pose, size),
-            parse=measures.parse_agreement(scene),
-            flags=pose_flags(person.pose, size),
-        )
+        chain = self.chain.prepare_person(person)
+        return PreparedPerson(chain, scene, PersonEvidence.of(person, scene))
 
     def prepare_garment(self, garment: GarmentInputs) -> PreparedGarment:
         """Make a garment ready. Raises ``ItemError`` (``no_garment``)."""
@@ -117,8 +98,7 @@ class VitonHDTryOn:
         return PreparedGarment(
             chain=self.chain.prepare_garment(worn),
             render=make_garment(worn),
-            mask=garment_mask_plausibility(garment.mask),
-            flags=(Flag.GARMENT_CUT_OFF,) if garment_cut_off(garment.mask) else (),
+            evidence=GarmentEvidence.of(garment),
         )
 
     def dress(
@@ -132,29 +112,16 @@ class VitonHDTryOn:
         """Dress a person; ``seed`` draws the noise of the networks."""
         found = self.chain(person.chain, garment.chain, seed=seed)
         made = _prediction(found)
-        upper = new_garment(made.lead)
         rendered = render(person.scene, garment.render, made)
-        warp = measures.warp_measures(made.grid, upper)
-        misalign = _plane(found.misalign)
-        verdict = judge(
-            Evidence(
-                pose=person.pose,
-                parse=person.parse,
-                garment_mask=garment.mask,
-                strain=measures.strain(warp),
-                uncovered=measures.uncovered_share(person.scene, _covered(found)),
-                # the old garment's whole region is painted anew
-                leftover=0.0,
-                flags=(*person.flags, *garment.flags),
-            )
+        verdict, measures = judged(
+            person.evidence, garment.evidence, person.scene, made, _covered(found)
         )
-        more = {**warp, "misaligned": measures.misaligned_share(upper, misalign)}
         return TryOnResult(
             image=rendered.image,
             edited=rendered.edited,
             score=verdict.score,
             flags=verdict.flags,
-            measures={**verdict.measures, **{k: round(v, 4) for k, v in more.items()}},
+            measures=measures,
             stages=_stages(person, found, rendered) if save_stages else {},
         )
 
