@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipelines.checkpoint_families import Published, known_networks, recognise
 from pipelines.checkpoint_files import load_into
 from pipelines.checkpoint_manifest import RESEARCH
 from pipelines.errors import InputError
-from pipelines.systems.viton_hd.config import config_from_json, config_to_json
-from pipelines.systems.viton_hd.weights import build_network
+from pipelines.systems.acgpn import config as acgpn_config
+from pipelines.systems.acgpn import weights as acgpn
+from pipelines.systems.viton_hd import config as viton_hd_config
+from pipelines.systems.viton_hd import weights as viton_hd
 from pipelines.training.export import WeightsMetadata, write_weights
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
@@ -67,10 +69,7 @@ def convert(source: Path, target: Path, about: Mapping[str, str], *, half: bool)
             code="later_version",
             hint=f"It comes with a later version. Known now: {', '.join(known_networks())}.",
         )
-    config = config_from_json(network.family, {})
-    with torch.device("meta"):
-        module = build_network(config)
-    module.to_empty(device="cpu")
+    module, config = _published_network(network.family)
     try:
         load_into(module, state, source)
     except InputError as error:
@@ -81,12 +80,21 @@ def convert(source: Path, target: Path, about: Mapping[str, str], *, half: bool)
         ) from None
     metadata = WeightsMetadata(
         family=network.family,
-        config=config_to_json(config),
+        config=config,
         tier=RESEARCH,
         label_set=network.label_set,
     )
     write_weights(target, module, {**metadata.strings(), **about}, half=half)
     return network
+
+
+def _published_network(family: str) -> tuple[nn.Module, dict[str, Any]]:
+    """A network as it was published, and its config to store."""
+    if family in acgpn_config.FAMILIES:
+        shape = acgpn_config.ACGPNConfig()
+        return acgpn.build_network(family, shape), acgpn_config.config_to_json(shape)
+    config = viton_hd_config.config_from_json(family, {})
+    return viton_hd.build_network(config), viton_hd_config.config_to_json(config)
 
 
 def read_state(source: Path) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from pipelines.layout import Artifact
 from pipelines.segmentation.maskrcnn_settings import PARSER_MASKRCNN
 from pipelines.segmentation.yolo_settings import PARSER_YOLO
 from pipelines.stage import Stage, StageInfo, Subject, TryOnSystem
+from pipelines.systems.acgpn.config import FAMILIES as ACGPN_FAMILIES
 from pipelines.systems.viton_hd.config import FAMILIES as VITON_HD_FAMILIES
 from pipelines.systems.viton_hd.train_settings import (
     VITON_HD,
@@ -107,6 +108,19 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
             summary="landmark and contour warping, no weights (Apache-2.0)",
         ),
         "pipelines.systems.geometric.tryon:GeometricTryOn",
+    ),
+    "acgpn": (
+        StageInfo(
+            name="tryon-acgpn",
+            version=1,
+            subject=Subject.PAIR,
+            inputs=_DRESSING,
+            outputs=(),
+            params=("device", "precision"),
+            summary="layout, warp and content fusion (Yang et al. 2020); weights: import them",
+            weights=ACGPN_FAMILIES,
+        ),
+        "pipelines.systems.acgpn.tryon:ACGPNTryOn",
     ),
     "viton-hd": (
         StageInfo(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pipelines import checkpoints
 from pipelines.checkpoints import Weights
 from pipelines.errors import ConfigError, InputError, WeightsMissing
-from pipelines.registry import SYSTEMS
+from pipelines.registry import SYSTEMS, TRAINERS
 from pipelines.stage import StageInfo
 
 AUTO = "auto"
@@ -119,9 +119,11 @@ def _complete(
         try:
             found[family] = given.get(family) or checkpoints.find(family, commercial=commercial)
         except WeightsMissing as error:
+            own = f"train some: vtonctl train {family} ROOT --out DIR"
+            own = own if family in TRAINERS else "import published ones: vtonctl weights import"
             hint = (
-                f"What works without weights: --system {next(iter(SYSTEMS))}. Or train some: "
-                f"vtonctl train {family} ROOT --out DIR, and name the file: --weights FILE."
+                f"What works without weights: --system {next(iter(SYSTEMS))}. Or {own}, and name "
+                "the file: --weights FILE."
             )
             message = f"the system {name} cannot be used: {error.message}"
             raise WeightsMissing(message, code=error.code, hint=hint) from None

@@ -34,6 +34,17 @@ def resized(picture: NDArray[np.uint8], size: Size, *, nearest: bool = False) ->
     return np.asarray(made, np.uint8)
 
 
+def as_levels(picture: Tensor) -> NDArray[np.float32]:
+    """``[1, 3, H, W]`` in -1..1 as levels ``float32 [H, W, 3]``, 0..255 and what lies beyond."""
+    values = ((picture[0].float() + 1) * 127.5).permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(values, np.float32)
+
+
+def as_plane(mask: Tensor) -> NDArray[np.float32]:
+    """``[1, 1, H, W]`` as ``float32 [H, W]``."""
+    return np.ascontiguousarray(mask[0, 0].float().cpu().numpy(), np.float32)
+
+
 def quantised(picture: Tensor, *, parity: bool = False) -> Image:
     """A picture in -1..1 as ``uint8 [H, W, 3]``; ``parity`` truncates instead of rounding."""
     scaled = ((picture[0].float() + 1) / 2 * 255).clamp(0, 255)

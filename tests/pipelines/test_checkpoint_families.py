@@ -24,11 +24,15 @@ FAMILIES = {
 }
 
 
+IMPORTABLE = {"viton-hd.seg", "viton-hd.gmm", "viton-hd.alias"}
+IMPORTABLE |= {"acgpn.g1", "acgpn.g2", "acgpn.u", "acgpn.g"}
+
+
 @pytest.mark.parametrize(("network", "family"), FAMILIES.items())
 def test_each_published_network_is_known(network, family):
     found = recognise(published_shapes(network))
     assert found.family == family
-    assert found.importable == family.startswith("viton-hd.")
+    assert found.importable == (family in IMPORTABLE)
 
 
 def test_others_are_not():
@@ -40,4 +44,6 @@ def test_others_are_not():
 
 
 def test_what_can_be_imported_is_named():
-    assert len(known_networks()) == 3 and all("VITON-HD" in words for words in known_networks())
+    named = " ".join(known_networks())
+    assert len(known_networks()) == len(IMPORTABLE)
+    assert named.count("VITON-HD's") == 3 and named.count("ACGPN's") == 4

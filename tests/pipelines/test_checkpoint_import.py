@@ -15,6 +15,8 @@ from pipelines.checkpoint_files import load_safetensors, read_metadata
 from pipelines.checkpoint_import import import_checkpoint
 from pipelines.checkpoint_legacy import convert, read_state
 from pipelines.errors import ConfigError, InputError
+from pipelines.systems.acgpn.networks import ClothesWarping
+from pipelines.systems.acgpn.weights import read_network
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,22 @@ def test_a_published_checkpoint_comes_back(published, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "user_folder", lambda: tmp_path / "mine")
     found = checkpoints.find("gmm_final")
     assert (found.path, found.tier, found.sha256) == (made.path, "research", made.sha256)
+
+
+def test_acgpns_warp_comes_back_with_a_spline_of_its_own(tmp_path):
+    state = golden_state(published_shapes("acgpn_U"))
+    torch.save(state, tmp_path / "latest_net_U.pth")
+    made = import_checkpoint(tmp_path / "latest_net_U.pth", tmp_path / "mine")
+    assert (made.name, made.family) == ("latest_net_U", "acgpn.u")
+    network, config = read_network(made.path, "acgpn.u")
+    assert (config.width, config.neck) == (64, "garment")
+    weight = network.state_dict()["stn.loc_net.cnn.model.0.weight"]
+    wanted = state["stn.loc_net.cnn.model.0.weight"]
+    torch.testing.assert_close(weight, wanted, atol=1e-3, rtol=1e-3)
+    # the file's constants are zeros, and half precision would not do
+    torch.testing.assert_close(
+        network.stn.tps.inverse_kernel, ClothesWarping().stn.tps.inverse_kernel
+    )
 
 
 def test_full_precision_loses_nothing(published, tmp_path):

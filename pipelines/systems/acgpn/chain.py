@@ -74,33 +74,30 @@ class TryOnChain:
         precision: str = "fp32",
     ) -> None:
         self.parity = parity
-        self._device = devices.torch_device(device)
+        self.device = devices.torch_device(device)
         self._precision = "fp32" if parity else precision
-        self.networks = networks.to(self._device)
+        self.networks = networks.to(self.device)
 
     @torch.inference_mode()
     def __call__(
         self, person: PersonConditions, garment: GarmentConditions, *, seed: int = 0
     ) -> ChainResult:
         """Dress a person; ``seed`` draws all that is random."""
-        noise = [
-            binary_noise(devices.mix_seed(seed, k), PUBLISHED_SIZE).to(self._device)
-            for k in range(3)
-        ]
-        layout = self.layout(person, garment, noise[:2])
+        layout = self.layout(person, garment, seed=seed)
         warp = self.warp(garment, layout.garment)
         worn = warp.composed(layout.garment)
         kept = kept_of_photo(person, layout)
-        picture = self.picture(person, layout, worn, kept, noise[2])
+        picture = self.picture(person, layout, worn, kept, seed=seed)
         return ChainResult(layout, warp, worn, kept, picture)
 
     @torch.inference_mode()
     def layout(
-        self, person: PersonConditions, garment: GarmentConditions, noise: list[Tensor]
+        self, person: PersonConditions, garment: GarmentConditions, *, seed: int = 0
     ) -> Layout:
-        """Where everything will be; ``noise`` are two channels ``[1, 1, 256, 192]``."""
+        """Where everything will be."""
+        noise = self._noise(seed, 0), self._noise(seed, 1)
         shown = torch.cat((garment.mask, garment.image * garment.mask), 1)
-        with devices.autocast(self._device, self._precision):
+        with devices.autocast(self.device, self._precision):
             body = self.networks.g1(
                 torch.cat(
                     (shown, one_hot(fused(person.labels), CHANNELS), person.pose, noise[0]), 1
@@ -132,13 +129,23 @@ class TryOnChain:
         layout: Layout,
         worn: Tensor,
         kept: Tensor,
-        noise: Tensor,
+        *,
+        seed: int = 0,
     ) -> Tensor:
         """The dressed person ``float32 [1, 3, 256, 192]`` in -1..1."""
-        skin = skin_colour(person).expand_as(person.image)
-        with devices.autocast(self._device, self._precision):
+        skin, noise = skin_colour(person).expand_as(person.image), self._noise(seed, 2)
+        with devices.autocast(self.device, self._precision):
             made = self.networks.g(torch.cat((kept, layout.labels, worn, skin, noise), 1))
         return torch.tanh(made.float())
+
+    @torch.inference_mode()
+    def grid(self, warp: Warped) -> Tensor:
+        """Where a garment was sampled: ``float32 [1, 256, 192, 2]``, for ``grid_sample``."""
+        made: Tensor = self.networks.u.stn.tps(warp.points)
+        return made
+
+    def _noise(self, seed: int, number: int) -> Tensor:
+        return binary_noise(devices.mix_seed(seed, number), PUBLISHED_SIZE).to(self.device)
 
 
 def fused(labels: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class Networks:
 
     g1: nn.Module
     g2: nn.Module
-    u: nn.Module
+    u: ClothesWarping
     g: nn.Module
     config: ACGPNConfig
 
@@ -69,6 +69,7 @@ def read_networks(weights: Mapping[str, Path]) -> Networks:
                 hint="Use four files that were trained together.",
             )
     g1, g2, u, g = (made[family][0] for family in FAMILIES)
+    assert isinstance(u, ClothesWarping)  # noqa: S101 - what the family's config builds
     return Networks(g1, g2, u, g, config)
 
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from torch import Tensor
 
 from pipelines.checkpoint_files import check_file
 from pipelines.garments.prepare import worn_part
 from pipelines.labels import VITONHD13
-from pipelines.networks.pictures import quantised
+from pipelines.networks.pictures import as_levels, as_plane, quantised
 from pipelines.rendering.garment import RenderGarment, make_garment
 from pipelines.rendering.render import (
     LayoutLabels,
@@ -21,7 +20,7 @@ from pipelines.rendering.render import (
     Rendered,
     render,
 )
-from pipelines.rendering.scene import Floats, Scene, make_scene
+from pipelines.rendering.scene import Scene, make_scene
 from pipelines.rendering.verdict import GarmentEvidence, PersonEvidence, judged
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
 from pipelines.systems.viton_hd.chain import (
@@ -136,9 +135,9 @@ def _prediction(found: ChainResult) -> Prediction:
     return Prediction.of(
         found.layout.maps[0].float().cpu().numpy(),
         _LABELS,
-        picture=_levels(found.picture),
-        warped=_levels(found.warp.garment),
-        cover=_plane(found.warp.mask),
+        picture=as_levels(found.picture),
+        warped=as_levels(found.warp.garment),
+        cover=as_plane(found.warp.mask),
         grid=found.warp.grid[0].float().cpu().numpy(),
     )
 
@@ -146,16 +145,6 @@ def _prediction(found: ChainResult) -> Prediction:
 def _covered(found: ChainResult) -> Mask:
     """Where the layout has upper clothes, arms or hair."""
     return np.isin(found.layout.ids.cpu().numpy(), _SHOWN)
-
-
-def _levels(picture: Tensor) -> Floats:
-    """``[1, 3, H, W]`` in -1..1 as levels ``float32 [H, W, 3]``."""
-    values = ((picture[0].float() + 1) * 127.5).permute(1, 2, 0).cpu().numpy()
-    return np.ascontiguousarray(values, np.float32)
-
-
-def _plane(mask: Tensor) -> Floats:
-    return np.ascontiguousarray(mask[0, 0].float().cpu().numpy(), np.float32)
 
 
 def _layout_map(layout: Layout, size: Size) -> ParseMap:
@@ -175,8 +164,8 @@ def _stages(
         "agnostic": quantised(person.chain.conditions.agnostic),
         "predicted_layout": ParseMap(ids, VITONHD13),
         "warped_garment": quantised(found.warp.garment),
-        "warped_mask": _plane(found.warp.mask),
-        "misalignment": _plane(found.misalign),
+        "warped_mask": as_plane(found.warp.mask),
+        "misalignment": as_plane(found.misalign),
         "generated": quantised(found.picture),
         "garment_alpha": rendered.cloth,
         "edited": rendered.edited,

@@ -68,7 +68,7 @@ def test_an_empty_mask_is_refused_and_a_cut_garment_flagged(system, draw_garment
         system.prepare_garment(GarmentInputs(whole.image, np.zeros_like(whole.mask)))
     assert error.value.code == "no_garment"
     cut = GarmentInputs(whole.image[:150], whole.mask[:150])
-    assert Flag.GARMENT_CUT_OFF in system.prepare_garment(cut).flags
+    assert Flag.GARMENT_CUT_OFF in system.prepare_garment(cut).evidence.flags
 
 
 def test_changed_weights_are_refused(files):
