@@ -12,7 +12,7 @@ from PIL import ImageDraw
 
 from pipelines.body import Body25
 from pipelines.errors import ItemError
-from pipelines.types import Mask, Pose
+from pipelines.types import Mask, Pose, Size
 
 REFERENCE_WIDTH = 768
 
@@ -143,6 +143,23 @@ def torso_completed(pose: Pose) -> Joints:
         joints[Body25.NECK] = (joints[_R_SHOULDER] + joints[_L_SHOULDER]) / 2
     _complete_hips(joints)
     return joints
+
+
+def neck_zone(pose: Pose, size: Size) -> Mask:
+    """Where a neckline may be, ``bool [H, W]``; ``pose`` is in pixels of ``size``.
+
+    A strip about the neck, 0.7 shoulder widths wide, from half a width above it to 0.9 below.
+    Raises ``ItemError`` (``uncertain_pose``) where no shoulder was found.
+    """
+    joints = torso_completed(pose)
+    across = joints[_L_SHOULDER] - joints[_R_SHOULDER]
+    side, down = 0.35 * across, np.array([0.0, float(np.hypot(*across))])
+    neck = joints[Body25.NECK]
+    corners = (neck - side - 0.5 * down, neck + side - 0.5 * down)
+    corners = (*corners, neck + side + 0.9 * down, neck - side + 0.9 * down)
+    canvas = PilImage.new("1", (size.width, size.height))
+    ImageDraw.Draw(canvas).polygon([tuple(corner) for corner in corners], fill=1)
+    return np.array(canvas, bool)
 
 
 def _middle_x(joints: Joints, shoulder: Joints) -> float:

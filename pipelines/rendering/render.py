@@ -36,6 +36,7 @@ _INVISIBLE = 0.015
 _EDGE_EPSILON = 4e-4
 _EDGE_SIGMA = 0.7
 """Softness of an outline in pixels of the result."""
+_SQUARE = np.ones((3, 3), np.uint8)
 _REACH = 8.0
 """Pixels of a picture 192 wide over which the photo's colours correct the networks'."""
 _LARGEST_CORRECTION = 40.0
@@ -50,7 +51,7 @@ _SKIN = (*ARMS, LIP20.NECK)
 class RenderConfig:
     """What can be chosen; our choice throughout."""
 
-    light_sigma: float = 1.5
+    light_sigma: float = 1.0
     """Blur, in pixels of a picture 192 wide, beyond which a difference is light and not print."""
 
 
@@ -209,10 +210,12 @@ def _garment_colours(
     height, width = scene.photo.shape[:2]
     size = (width, height)
     sigma *= made.picture.shape[1] / 192
-    inside = inner(upper, 1).astype(np.float32)
-    light = _masked_blur(made.picture, inside, sigma)
+    # where the bent garment ends its photo's background shines through, small as it is there
+    rim = cv2.dilate(((made.cover > 0.02) & (made.cover < 0.98)).astype(np.uint8), _SQUARE) > 0
+    inside = inner(upper, 1) & ~rim
+    light = _masked_blur(made.picture, inside.astype(np.float32), sigma)
     flat = _masked_blur(made.warped, inside * made.cover, sigma)
-    fine = _enlarged(made.picture - light, size, cv2.INTER_CUBIC)[box]
+    fine = _enlarged(np.where(rim[..., None], 0, made.picture - light), size, cv2.INTER_CUBIC)[box]
     sampled, cover = draw_garment(garment, made.grid, size, box)
     own = sampled - _enlarged(flat, size, cv2.INTER_LINEAR)[box]
     detail = fine + cover[..., None] * (own - fine)

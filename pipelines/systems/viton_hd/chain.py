@@ -21,10 +21,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines import device as devices
+from pipelines.body import scaled
 from pipelines.networks.alias import seeded_noise
 from pipelines.networks.correlation import MATCHING_SIZE
 from pipelines.networks.noise import binary_noise
 from pipelines.networks.tps_grid import TpsGrid
+from pipelines.preprocess.agnostic_shapes import neck_zone
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd import chain_steps as steps
 from pipelines.systems.viton_hd.chain_alias import FastALIAS
@@ -43,6 +45,8 @@ class ChainPerson:
     """A person, ready for any number of garments."""
 
     conditions: PersonConditions
+    neck: Tensor
+    """``bool [H, W]``: where a neckline may be."""
     entering: tuple[Tensor, ...] = ()
     """What the person gives to each level of the ALIAS generator (not with parity)."""
 
@@ -122,10 +126,13 @@ class TryOnChain:
         made = person_conditions(
             person, self.config, device=self._device, pose_picture=pose_picture
         )
+        height, width = person.image.shape[:2]
+        small = scaled(person.pose, self.size.width / width, self.size.height / height)
+        neck = torch.from_numpy(neck_zone(small, self.size)).to(self._device)
         if self.parity:
-            return ChainPerson(made)
+            return ChainPerson(made, neck)
         entering = self._padded(torch.cat((made.agnostic, made.pose), 1))
-        return ChainPerson(made, self._fast.prepare(entering))
+        return ChainPerson(made, neck, self._fast.prepare(entering))
 
     @torch.inference_mode()
     def prepare_garment(self, garment: GarmentInputs) -> ChainGarment:
@@ -140,6 +147,10 @@ class TryOnChain:
         layout = self.layout(person, garment, seed=seed)
         parse = steps.seven_maps(layout.ids)
         warp = self.warp(person, garment, parse)
+        if not self.parity:
+            maps = steps.neckline_opened(layout.maps, warp.mask, person.neck)
+            layout = Layout(maps, steps.layout_ids(maps))
+            parse = steps.seven_maps(layout.ids)
         misalign, divided = steps.misalignment(parse, warp.mask)
         picture = self.picture(person, warp, parse, divided, misalign, seed=seed)
         return ChainResult(layout, warp, misalign, picture)

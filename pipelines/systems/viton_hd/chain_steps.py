@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.labels import VITONHD7
+from pipelines.labels import VITONHD7, VITONHD13
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
 from pipelines.networks.pictures import one_hot
 from pipelines.systems.viton_hd.conditions import (
@@ -52,6 +52,22 @@ def scaled_blur(width: int) -> tuple[int, float]:
     """``BLUR`` as the same share of a picture of another width (our choice)."""
     scale = width / _REFERENCE_WIDTH
     return 2 * round(BLUR[0] // 2 * scale) + 1, BLUR[1] * scale
+
+
+def neckline_opened(maps: Tensor, cover: Tensor, neck: Tensor) -> Tensor:
+    """Maps ``[1, 13, H, W]`` whose neckline is the bent garment's own (our choice).
+
+    A layout knows a neckline only roughly. What it has as upper clothes around the neck (``neck``
+    ``bool [H, W]``), above everything that the garment covers (``cover [1, 1, H, W]``), is skin,
+    which these groups count as background.
+    """
+    above = (cover > 0.5).cummax(2)[0][0, 0] == 0
+    bare = neck & above & (maps[0].argmax(0) == VITONHD13.UPPER)
+    upper, behind = maps[:, VITONHD13.UPPER], maps[:, VITONHD13.BACKGROUND]
+    made = maps.clone()
+    made[:, VITONHD13.BACKGROUND] = torch.where(bare, upper, behind)
+    made[:, VITONHD13.UPPER] = torch.where(bare, behind, upper)
+    return made
 
 
 def layout_ids(maps: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ from pipelines.preprocess.agnostic import (
     image_agnostic,
     parse_agnostic,
 )
-from pipelines.types import Keypoints, ParseMap, Pose
+from pipelines.preprocess.agnostic_shapes import neck_zone
+from pipelines.types import Keypoints, ParseMap, Pose, Size
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "agnostic"
 PERSONS = ("00891_00", "03615_00", "07445_00")
@@ -192,3 +193,19 @@ def test_unknown_variants_and_label_sets_are_refused(synthetic):
         AgnosticStage(variant="v4")
     with pytest.raises(ValueError, match="LIP20"):
         image_agnostic(photo, ParseMap(parse.ids, ATR18), pose)
+
+
+def test_the_zone_of_a_neckline(synthetic):
+    _, _, pose = synthetic
+    xy = np.zeros((25, 2), np.float32)
+    xy[[1, 2, 5]] = (300, 200), (200, 210), (400, 210)
+    upright = Pose(Keypoints(xy, (xy.sum(1) > 0).astype(np.float32)))
+    zone = neck_zone(upright, Size(640, 480))
+    rows, columns = np.nonzero(zone)
+    # 0.35 of the shoulders to each side, 0.5 up and 0.9 down of their distance
+    assert (columns.min(), columns.max()) == (230, 370)
+    assert (rows.min(), rows.max()) == (100, 380)
+    assert zone.sum() == 141 * 281
+    with pytest.raises(ItemError) as error:
+        neck_zone(without(pose, 2, 5), Size(1024, 768))
+    assert error.value.code == "uncertain_pose"

@@ -139,6 +139,22 @@ def test_light_comes_from_the_networks(draw_person, long):
     assert np.abs(row - wanted).max() < 3
 
 
+def test_the_background_of_the_garments_photo_leaves_no_rim(draw_person, long):
+    """Where the bent garment ends within the new one, the networks see its background."""
+    photo = np.full((1024, 768, 3), 120, np.uint8)
+    target = draw_person(FACTOR, long_sleeves=False, old=(120, 120, 120))
+    cover = np.ones(SMALL)
+    cover[:, 100:] = 0
+    cover[:, 99:101] = 0.5
+    made = prediction(target, np.full((*SMALL, 3), 120), cover)
+    garment = GarmentInputs(photo, np.repeat((cover > 0.5).astype(bool), 4, 0).repeat(4, 1))
+    dirty = made.picture.copy()
+    dirty[:, 98:102] = 255
+    found = render(make_scene(long, SMALL), make_garment(garment), replace(made, picture=dirty))
+    row = found.image[520, 330:440].astype(float).mean(-1)
+    assert np.abs(row - 120).max() < 6
+
+
 def test_stray_pieces_of_the_layout_are_no_garment(dressed, long):
     scene, _, made, _ = dressed
     lead = made.lead.copy()

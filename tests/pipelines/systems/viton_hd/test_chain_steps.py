@@ -63,6 +63,29 @@ def test_garments_are_sampled_between_pixels_and_continued_at_the_edge():
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+def test_a_neckline_is_the_bent_garments_own():
+    maps = torch.zeros(1, 13, 40, 30)
+    maps[:, 0] = 0.4
+    maps[:, 3, 8:, 5:25] = 0.9
+    cover = torch.zeros(1, 1, 40, 30)
+    cover[..., 8:, 5:25] = 1
+    # a V, a hole lower down, and a shoulder outside of the neck's zone
+    for row in range(8, 18):
+        cover[..., row, 15 - (18 - row) // 2 : 15 + (18 - row) // 2] = 0
+    cover[..., 25:30, 10:20] = 0
+    cover[..., 8:12, 5:8] = 0
+    neck = torch.zeros(40, 30, dtype=torch.bool)
+    neck[4:35, 9:21] = True
+    found = steps.neckline_opened(maps, cover, neck)[0].argmax(0)
+    wanted = maps[0].argmax(0)
+    wanted[8:18][cover[0, 0, 8:18] < 0.5] = 0
+    wanted[8:12, 5:8] = 3
+    assert torch.equal(found, wanted)
+    assert (found == 3).sum() < (maps[0].argmax(0) == 3).sum()
+    full = torch.ones_like(cover)
+    assert torch.equal(steps.neckline_opened(maps, full, neck), maps)
+
+
 def test_published_pictures_are_cut_off_not_rounded():
     picture = torch.tensor([-1.2, -1.0, 0.0, 0.999, 1.0, 2.0]).view(1, 1, 1, 6).expand(1, 3, 1, 6)
     assert quantised(picture, parity=True)[0, :, 0].tolist() == [0, 0, 127, 254, 255, 255]
