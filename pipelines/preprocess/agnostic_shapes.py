@@ -155,8 +155,8 @@ def neck_zone(pose: Pose, size: Size) -> Mask:
     across = joints[_L_SHOULDER] - joints[_R_SHOULDER]
     side, down = 0.35 * across, np.array([0.0, float(np.hypot(*across))])
     neck = joints[Body25.NECK]
-    corners = (neck - side - 0.5 * down, neck + side - 0.5 * down)
-    corners = (*corners, neck + side + 0.9 * down, neck - side + 0.9 * down)
+    top, bottom = neck - 0.5 * down, neck + 0.9 * down
+    corners = (top - side, top + side, bottom + side, bottom - side)
     canvas = PilImage.new("1", (size.width, size.height))
     ImageDraw.Draw(canvas).polygon([tuple(corner) for corner in corners], fill=1)
     return np.array(canvas, bool)
