@@ -43,7 +43,7 @@ ifneq ($(DATA),)
 	$(BIN)/vtonctl evaluate parse $(DATA)/.. --layout cp-vton --split $(notdir $(abspath $(DATA)))
 	$(BIN)/python tests/bench/cloth_mask_accuracy.py $(DATA)
 	$(BIN)/vtonctl evaluate tryon $(DATA)/.. --layout cp-vton --split $(notdir $(abspath $(DATA))) \
-	  --system geometric --limit 100
+	  --systems geometric,viton-hd --limit 100
 endif
 
 $(STAMP): pyproject.toml
