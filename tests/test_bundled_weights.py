@@ -12,6 +12,7 @@ from pipelines.checkpoint_check import check_weights
 from pipelines.checkpoint_manifest import read_manifest
 from pipelines.checkpoints import weights_folder
 from pipelines.preprocess.parsing import PARSERS
+from pipelines.registry import SYSTEMS
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -24,9 +25,22 @@ def test_everything_in_the_folder_agrees():
 
 def test_families_and_label_sets_are_known():
     families = {info.family for info in PARSERS.values()}
+    families |= {family for info, _ in SYSTEMS.values() for family in info.weights}
     for entry in read_manifest(weights_folder()).values():
         assert entry.family in families, entry.name
-        assert issubclass(getattr(labels, entry.label_set), labels.Labels), entry.name
+        # warps and pictures have no labels
+        if entry.label_set:
+            assert issubclass(getattr(labels, entry.label_set), labels.Labels), entry.name
+        else:
+            assert not entry.family.startswith("parser."), entry.name
+
+
+def test_every_bundled_system_is_whole():
+    families = {entry.family for entry in read_manifest(weights_folder()).values()}
+    for name, (info, _) in SYSTEMS.items():
+        there = families & set(info.weights)
+        assert there in (set(), set(info.weights)), name
+    assert "viton-hd.alias" in families
 
 
 @pytest.fixture(scope="module")

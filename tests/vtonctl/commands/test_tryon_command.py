@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipelines.system_choice import choose_system
 from vtonctl import app
 
 
@@ -36,10 +37,12 @@ def test_a_list_limits_the_pairs_of_two_folders(asked, folders, tmp_path):
 
 
 def test_a_root_keeps_its_files_and_gets_results(asked, root):
-    app.run(["tryon", str(root)])
+    app.run(["tryon", str(root), "--commercial"])
     assert asked.request.prepare is None
     assert asked.request.root == root
     assert asked.request.out == root / "results" / "geometric"
+    app.run(["tryon", str(root)])
+    assert asked.request.out == root / "results" / choose_system().name
     assert not asked.request.all_pairs and asked.request.pairs is None
 
 
