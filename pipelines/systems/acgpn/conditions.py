@@ -78,12 +78,17 @@ def garment_conditions(
 
 def labels_of(parse: ParseMap, config: ACGPNConfig) -> NDArray[np.uint8]:
     """``ACGPN14`` ids of LIP20 ids, ``uint8 [256, 192]``."""
+    return lip_labels(resized(parse.ids, nearest=True), config)
+
+
+def lip_labels(ids: NDArray[np.uint8], config: ACGPNConfig) -> NDArray[np.uint8]:
+    """``ACGPN14`` ids of LIP20 ids, of the same shape."""
     table = np.zeros(256, np.uint8)
     for source, target in merge_table(LIP20, ACGPN14).items():
         table[source] = target
     if config.neck == "skin":
         table[LIP20.NECK] = ACGPN14.FACE
-    found: NDArray[np.uint8] = table[resized(parse.ids, nearest=True)]
+    found: NDArray[np.uint8] = table[ids]
     return found
 
 

@@ -14,6 +14,7 @@ from pipelines.checkpoint_files import check_file
 from pipelines.garments.prepare import worn_part
 from pipelines.labels import ACGPN14
 from pipelines.networks.pictures import as_levels, as_plane, quantised
+from pipelines.rendering.canvas import Canvas, find_canvas, off_canvas, on_canvas
 from pipelines.rendering.garment import RenderGarment, make_garment
 from pipelines.rendering.render import LayoutLabels, Prediction, Rendered, render
 from pipelines.rendering.scene import Floats, Scene, make_scene
@@ -26,6 +27,7 @@ from pipelines.systems.acgpn.conditions import (
     GarmentConditions,
     PersonConditions,
     garment_conditions,
+    lip_labels,
     person_conditions,
 )
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE
@@ -51,6 +53,8 @@ _OUTLINE_SIGMA = 0.8
 class PreparedPerson:
     """Everything that depends on the person alone."""
 
+    person: PersonInputs
+    canvas: Canvas
     conditions: PersonConditions
     scene: Scene
     evidence: PersonEvidence
@@ -88,9 +92,11 @@ class ACGPNTryOn:
 
     def prepare_person(self, person: PersonInputs) -> PreparedPerson:
         """Take a person apart. Raises ``ItemError`` (``uncertain_pose``)."""
-        scene = make_scene(person, PUBLISHED_SIZE)
-        conditions = person_conditions(person, self.config, device=self.chain.device)
-        return PreparedPerson(conditions, scene, PersonEvidence.of(person, scene))
+        canvas = find_canvas(person)
+        shown = on_canvas(person, canvas)
+        scene = make_scene(shown, PUBLISHED_SIZE)
+        conditions = person_conditions(shown, self.config, device=self.chain.device)
+        return PreparedPerson(person, canvas, conditions, scene, PersonEvidence.of(person, scene))
 
     def prepare_garment(self, garment: GarmentInputs) -> PreparedGarment:
         """Make a garment ready. Raises ``ItemError`` (``no_garment``)."""
@@ -124,20 +130,22 @@ class ACGPNTryOn:
         verdict, measures = judged(
             person.evidence, garment.evidence, person.scene, made, np.isin(ids, _SHOWN)
         )
+        nothing = np.zeros(person.canvas.photo, np.float32)
         return TryOnResult(
-            image=rendered.image,
-            edited=rendered.edited,
+            image=off_canvas(rendered.image, person.canvas, person.person.image),
+            edited=off_canvas(rendered.edited, person.canvas, nothing),
             score=verdict.score,
             flags=verdict.flags,
             measures=measures,
-            stages=_stages(found, ids, rendered) if save_stages else {},
+            stages=_stages(person.canvas, found, ids, rendered) if save_stages else {},
         )
 
     def predict_layout(self, person: PreparedPerson, garment: PreparedGarment) -> ParseMap:
         """The layout of the dressed person, ACGPN14 ids of the person image's size."""
         layout = self.chain.layout(person.conditions, garment.conditions, seed=0)
-        height, width = person.scene.photo.shape[:2]
-        return ParseMap(_at_size(_ids(layout.labels, layout.garment), Size(height, width)), ACGPN14)
+        found = _at_size(_ids(layout.labels, layout.garment), person.canvas.size)
+        rest = lip_labels(person.person.parse.ids, self.config)
+        return ParseMap(off_canvas(found, person.canvas, rest), ACGPN14)
 
 
 def layout_ids(found: ChainResult) -> Array:
@@ -164,8 +172,11 @@ def _at_size(ids: Array, size: Size) -> Array:
     return np.asarray(np.stack(maps).argmax(0), np.uint8)
 
 
-def _stages(found: ChainResult, ids: Array, rendered: Rendered) -> dict[str, Array | ParseMap]:
+def _stages(
+    canvas: Canvas, found: ChainResult, ids: Array, rendered: Rendered
+) -> dict[str, Array | ParseMap]:
     """Intermediate pictures, those of the networks at their own size."""
+    nothing = np.zeros(canvas.photo, np.float32)
     return {
         "predicted_layout": ParseMap(ids, ACGPN14),
         "warped_garment": quantised(found.warp.garment),
@@ -173,6 +184,6 @@ def _stages(found: ChainResult, ids: Array, rendered: Rendered) -> dict[str, Arr
         "refined_garment": quantised(found.garment),
         "kept": quantised(found.kept),
         "generated": quantised(found.picture),
-        "garment_alpha": rendered.cloth,
-        "edited": rendered.edited,
+        "garment_alpha": off_canvas(rendered.cloth, canvas, nothing),
+        "edited": off_canvas(rendered.edited, canvas, nothing),
     }

@@ -13,6 +13,7 @@ from pipelines.checkpoint_files import check_file
 from pipelines.garments.prepare import worn_part
 from pipelines.labels import VITONHD13
 from pipelines.networks.pictures import as_levels, as_plane, quantised
+from pipelines.rendering.canvas import Canvas, find_canvas, off_canvas, on_canvas
 from pipelines.rendering.garment import RenderGarment, make_garment
 from pipelines.rendering.render import (
     LayoutLabels,
@@ -30,6 +31,7 @@ from pipelines.systems.viton_hd.chain import (
     Layout,
     TryOnChain,
 )
+from pipelines.systems.viton_hd.conditions import grouped
 from pipelines.systems.viton_hd.weights import read_networks
 from pipelines.types import Array, Mask, ParseMap, Size
 
@@ -52,6 +54,8 @@ _SHOWN = (VITONHD13.UPPER, VITONHD13.LEFT_ARM, VITONHD13.RIGHT_ARM, VITONHD13.HA
 class PreparedPerson:
     """Everything that depends on the person alone."""
 
+    person: PersonInputs
+    canvas: Canvas
     chain: ChainPerson
     scene: Scene
     evidence: PersonEvidence
@@ -87,9 +91,11 @@ class VitonHDTryOn:
 
     def prepare_person(self, person: PersonInputs) -> PreparedPerson:
         """Take a person apart. Raises ``ItemError`` (``uncertain_pose``)."""
-        scene = make_scene(person, self.chain.size)
-        chain = self.chain.prepare_person(person)
-        return PreparedPerson(chain, scene, PersonEvidence.of(person, scene))
+        canvas = find_canvas(person)
+        shown = on_canvas(person, canvas)
+        scene = make_scene(shown, self.chain.size)
+        chain = self.chain.prepare_person(shown)
+        return PreparedPerson(person, canvas, chain, scene, PersonEvidence.of(person, scene))
 
     def prepare_garment(self, garment: GarmentInputs) -> PreparedGarment:
         """Make a garment ready. Raises ``ItemError`` (``no_garment``)."""
@@ -115,9 +121,10 @@ class VitonHDTryOn:
         verdict, measures = judged(
             person.evidence, garment.evidence, person.scene, made, _covered(found)
         )
+        nothing = np.zeros(person.canvas.photo, np.float32)
         return TryOnResult(
-            image=rendered.image,
-            edited=rendered.edited,
+            image=off_canvas(rendered.image, person.canvas, person.person.image),
+            edited=off_canvas(rendered.edited, person.canvas, nothing),
             score=verdict.score,
             flags=verdict.flags,
             measures=measures,
@@ -127,8 +134,9 @@ class VitonHDTryOn:
     def predict_layout(self, person: PreparedPerson, garment: PreparedGarment) -> ParseMap:
         """The layout of the dressed person, VITONHD13 ids of the person image's size."""
         layout = self.chain.layout(person.chain, garment.chain)
-        height, width = person.scene.photo.shape[:2]
-        return _layout_map(layout, Size(height, width))
+        found = _layout_map(layout, person.canvas.size)
+        ids = off_canvas(found.ids, person.canvas, grouped(person.person.parse.ids))
+        return ParseMap(ids, VITONHD13)
 
 
 def _prediction(found: ChainResult) -> Prediction:
@@ -160,6 +168,7 @@ def _stages(
 ) -> dict[str, Array | ParseMap]:
     """Intermediate pictures, those of the networks at their own size."""
     ids = found.layout.ids.cpu().numpy().astype(np.uint8)
+    nothing = np.zeros(person.canvas.photo, np.float32)
     return {
         "agnostic": quantised(person.chain.conditions.agnostic),
         "predicted_layout": ParseMap(ids, VITONHD13),
@@ -167,6 +176,6 @@ def _stages(
         "warped_mask": as_plane(found.warp.mask),
         "misalignment": as_plane(found.misalign),
         "generated": quantised(found.picture),
-        "garment_alpha": rendered.cloth,
-        "edited": rendered.edited,
+        "garment_alpha": off_canvas(rendered.cloth, person.canvas, nothing),
+        "edited": off_canvas(rendered.edited, person.canvas, nothing),
     }
