@@ -1,5 +1,6 @@
 # make demo    install, dress two real people in four garments, say where the report is
 # make test    install, format and lint checks, types, tests
+# make smoke   200 training steps of each try-on network on drawn persons
 # make campaigns  the long tests: kills, stops and starts at many points
 # make bench   measure speed on the demonstration's photos, or on PHOTOS=FOLDER; with
 #              DATA=FOLDER (a split in the CP-VTON layout) measure quality, too
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS := $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -gt 2 ] && n=2; echo $$n)
 
-.PHONY: demo test campaigns bench clean
+.PHONY: demo test smoke campaigns bench clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -27,6 +28,9 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+smoke: $(STAMP)
+	$(BIN)/pytest -n $(WORKERS) -m slow tests/pipelines/training
 
 campaigns: $(STAMP)
 	$(BIN)/pytest -n $(WORKERS) -m slow
