@@ -18,6 +18,7 @@ from pipelines.networks.alias import ALIASNorm
 
 _AT_A_TIME = 8192
 """Pixels near outlines whose neighbourhoods are held in memory at a time."""
+_FEWEST = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +46,8 @@ class LayoutMap:
         same = F.max_pool2d(around, 5, 1) == -F.max_pool2d(-around, 5, 1)
         decided = same & (code > 0)
         near = F.max_pool2d((~decided).float(), 3, 1, 1) > 0
-        mixed = (~decided).flatten().nonzero()[:, 0]
-        wanted = near.flatten().nonzero()[:, 0]
+        mixed = _rounded_up((~decided).flatten().nonzero()[:, 0])
+        wanted = _rounded_up(near.flatten().nonzero()[:, 0])
         rows = torch.full((height + 2, width + 2), len(wanted), device=layout.device)
         rows[wanted // width + 1, wanted % width + 1] = torch.arange(
             len(wanted), device=layout.device
@@ -57,6 +58,18 @@ class LayoutMap:
             patches=_patches(layout, wanted),
             around=_neighbours(rows, mixed, width),
         )
+
+
+def _rounded_up(places: Tensor) -> Tensor:
+    """Places, the last of them so often that few lengths occur.
+
+    Matrix products keep what they have prepared for each size they meet: every layout has others,
+    and a run of thousands would need gigabytes.
+    """
+    count = len(places)
+    step = max(_FEWEST, 1 << max(0, count.bit_length() - 3))
+    more = -count % step
+    return torch.cat((places, places[-1:].expand(more))) if count and more else places
 
 
 def _patches(layout: Tensor, wanted: Tensor) -> Tensor:

@@ -79,4 +79,14 @@ def test_looked_up_scale_and_shift_are_the_computed_ones(layout):
     )
     if layout == "one label":
         rim = 40 * 32 - 36 * 28
-        assert len(maps.mixed) == rim
+        assert len(maps.mixed.unique()) == rim
+
+
+def test_few_lengths_occur_whatever_the_layouts():
+    """What matrix products prepare for each size must not grow with every pair of a run."""
+    lengths = set()
+    for k in range(40):
+        seg = regions(f"lengths.{k}", 1, 7, 64, 48)
+        maps = LayoutMap.of(divided(seg, torch.zeros(1, 1, 64, 48))[0])
+        lengths |= {len(maps.mixed), len(maps.patches)}
+    assert len(lengths) <= 12
