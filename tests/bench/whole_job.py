@@ -1,8 +1,8 @@
 """Time and memory of the whole job: all persons of a folder in all garments of another.
 
-Run: ``python tests/bench/whole_job.py PERSONS GARMENTS [--jobs 2]``. Prints pairs per second and
-the largest memory of the run and its workers together (proportional set size, shared pages
-counted once), from Linux's ``/proc``.
+Run: ``python tests/bench/whole_job.py PERSONS GARMENTS [--jobs 2] [OPTION ...]``; other options go
+to ``vtonctl tryon``. Prints pairs per second and the largest memory of the run and its workers
+together (proportional set size, shared pages counted once), from Linux's ``/proc``.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def memory_kb(pid: int) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def run(persons: Path, garments: Path, jobs: int, out: Path) -> tuple[dict[str, object], int]:
+def run(persons: Path, garments: Path, out: Path, more: list[str]) -> tuple[dict[str, object], int]:
     """The run's JSON document and the peak memory in kB."""
-    command = [sys.executable, "-m", "vtonctl", "tryon", "--json", "--jobs", str(jobs)]
+    command = [sys.executable, "-m", "vtonctl", "tryon", "--json", *more]
     command += ["--persons", str(persons), "--garments", str(garments), "--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     peak = 0
@@ -59,9 +59,10 @@ def main() -> None:
     parser.add_argument("persons", type=Path)
     parser.add_argument("garments", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
-    options = parser.parse_args()
+    options, more = parser.parse_known_args()
+    more += ["--jobs", str(options.jobs)]
     with tempfile.TemporaryDirectory() as folder:
-        document, peak = run(options.persons, options.garments, options.jobs, Path(folder) / "out")
+        document, peak = run(options.persons, options.garments, Path(folder) / "out", more)
     made = document["stages"]["tryon"]["done"]
     seconds = document["seconds"]
     print(f"pairs made      {made}, failures {len(document['failures'])}")

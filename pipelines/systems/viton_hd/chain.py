@@ -184,12 +184,20 @@ class TryOnChain:
             theta = self._gmm.theta(a, garment.conditions.image_nearest)
         else:
             theta = self._gmm.matched(a, garment.features)
-        return self.warp_by(theta, garment)
+        warp = self.warp_by(theta, garment)
+        if self._gmm.refiner is None:
+            return warp
+        seen = steps.refiner_input(person.conditions, parse, warp.garment, warp.mask)
+        with devices.autocast(self._device, self._precision):
+            grid, _ = self._gmm.refined(warp.grid, seen)
+        return self._bent(theta, grid, garment)
 
     @torch.inference_mode()
     def warp_by(self, theta: Tensor, garment: ChainGarment) -> Warp:
-        """The garment bent by theta ``[1, 50]``."""
-        grid = self._grid(theta)
+        """The garment bent by theta ``[1, 50]``, by the spline alone."""
+        return self._bent(theta, self._grid(theta), garment)
+
+    def _bent(self, theta: Tensor, grid: Tensor, garment: ChainGarment) -> Warp:
         picture, mask = garment.conditions.image, garment.conditions.mask
         both = steps.warped(torch.cat((picture, mask), 1), grid)
         return Warp(theta, grid, both[:, :3], both[:, 3:])

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipelines.labels import VITONHD7, VITONHD13
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
+from pipelines.networks.grid_refiner import REFINED
 from pipelines.networks.pictures import one_hot
 from pipelines.systems.viton_hd.conditions import (
     GarmentConditions,
@@ -84,6 +85,12 @@ def gmm_input(person: PersonConditions, parse: Tensor) -> Tensor:
     """7 channels at 256x192: upper clothes of the layout, pose, garment-free picture."""
     upper = nearest(parse[:, VITONHD7.UPPER, None], MATCHING)
     return torch.cat((upper, person.pose_nearest, person.agnostic_nearest), 1)
+
+
+def refiner_input(person: PersonConditions, parse: Tensor, garment: Tensor, mask: Tensor) -> Tensor:
+    """17 channels at 128x96: layout, pose, garment-free picture, bent garment and its mask."""
+    seen = torch.cat((parse, person.pose, person.agnostic, garment, mask), 1)
+    return F.interpolate(seen, size=tuple(REFINED), mode="area")
 
 
 def warped(picture: Tensor, grid: Tensor) -> Tensor:

@@ -19,6 +19,8 @@ FAMILIES = (SEG, GMM, ALIAS)
 
 AGNOSTICS = ("viton-hd", "v3.2")
 POSE_POINTS = ("all", "body")
+_LEAST: Mapping[str, int] = {"refine_width": 0}
+"""Of whole numbers that may be less than 1."""
 UPSAMPLING_STEPS: Mapping[str, int] = {"normal": 5, "more": 6, "most": 7}
 """Doublings from the coarsest scale of the ALIAS generator to its output."""
 
@@ -73,6 +75,9 @@ class GMMConfig:
 
     width: int = 64
     """Channels of its first level."""
+    refine_width: int = 0
+    """Channels of the first level of the network that corrects the spline's grid (our choice);
+    0: there is none, as published."""
     conditions: ConditionsConfig = field(default_factory=ConditionsConfig)
 
     family = GMM
@@ -132,7 +137,7 @@ def config_from_json(family: str, values: Mapping[str, Any]) -> NetworkConfig:
         if name == "adds_garment":
             if type(value) is not bool:
                 raise ValueError(f"{name} = {value!r}; wanted true or false")
-        elif name != "upsampling" and (type(value) is not int or value < 1):
+        elif name != "upsampling" and (type(value) is not int or value < _LEAST.get(name, 1)):
             raise ValueError(f"{name} = {value!r}; wanted a positive whole number")
     conditions = ConditionsConfig.from_json(values.get("conditions", {}))
     return kind(**network, conditions=conditions)

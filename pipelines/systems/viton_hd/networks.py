@@ -13,10 +13,12 @@ from torch.nn import functional as F
 from pipelines.labels import VITONHD7
 from pipelines.networks.alias import ALIASResBlock, Noise, resized
 from pipelines.networks.correlation import GeometricMatcher
+from pipelines.networks.grid_refiner import GridRefiner, refined_grid
 from pipelines.networks.tps_grid import VITON_HD, TpsGrid
 from pipelines.networks.unet import UNet
 from pipelines.types import Size
 
+_REFINER_CHANNELS = 17
 _MASKED = 5
 """So many blocks, from the smallest on, normalise the misaligned region by itself."""
 _WIDTHS = (16.0, 16.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5)
@@ -60,7 +62,8 @@ class GMM(GeometricMatcher):
     """The garment's warp: person and garment, both at 256x192, to theta and a sampling grid.
 
     Person: upper clothes of the layout 1, pose picture 3, garment-free picture 3. Garment: 3.
-    ``size`` is the grid's and may be any.
+    ``size`` is the grid's and may be any. With ``refine_width`` a ``GridRefiner`` of that width
+    corrects the spline's grid (our choice: 25 control points do not bend a sleeve).
     """
 
     def __init__(
@@ -71,14 +74,26 @@ class GMM(GeometricMatcher):
         size: Size = Size(1024, 768),  # noqa: B008 - a tuple
         width: int = 64,
         grid_size: int = 5,
+        refine_width: int = 0,
     ) -> None:
         super().__init__(a_channels, b_channels, width=width, grid_size=grid_size)
         self.grid = TpsGrid(size, VITON_HD, grid_size=grid_size)
+        self.refiner = GridRefiner(_REFINER_CHANNELS, width=refine_width) if refine_width else None
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Theta ``[B, 50]`` in -1..1 and the grid ``float32 [B, H, W, 2]`` of ``grid_sample``."""
         theta = self.theta(a, b)
         return theta, self.grid(theta)
+
+    def refined(self, grid: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """A better grid than the spline's, and the offsets ``[B, 2, 64, 48]`` added to it.
+
+        ``seen`` ``[B, 17, 128, 96]`` is layout 7, pose picture 3, garment-free picture 3, the
+        garment on white as the grid bends it 3, its mask 1. For networks with a refiner only.
+        """
+        assert self.refiner is not None  # noqa: S101 - asked by the callers
+        offsets = self.refiner(seen)
+        return refined_grid(grid, offsets), offsets
 
 
 class ALIASGenerator(nn.Module):

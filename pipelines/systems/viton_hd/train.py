@@ -67,7 +67,10 @@ def train_gmm(request: TrainRequest, report: ReportProgress) -> TrainResult:
     """Train the network that warps the garment. Raises ``InputError``, ``ConfigError``."""
     setup = _Setup(request, report)
     wanted = GMMSettings.of(request.settings)
-    config, start = setup.network(GMMConfig(wanted.width, setup.conditions))
+    config, start = setup.network(GMMConfig(wanted.width, wanted.refine_width, setup.conditions))
+    if wanted.refine_width:
+        config = replace(config, refine_width=wanted.refine_width)
+        _check(config)
     task = GMMTask(config, wanted, setup.data(), setup.augmentation, start)
     return run(task, setup.loop, request, report)
 
@@ -175,10 +178,10 @@ def _check(config: NetworkConfig) -> None:
     """Raise ``ConfigError`` for a network that cannot be built or trained."""
     try:
         if config.width < NARROWEST:
-            raise ValueError(f"at least {NARROWEST} wanted")
+            raise ValueError(f"width = {config.width}: at least {NARROWEST} wanted")
         build_network(config)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"width = {config.width}: {error}", code="bad_setting") from None
+        raise ConfigError(f"{config.family}: {error}", code="bad_setting") from None
 
 
 def _helpers(wanted: ALIASSettings, conditions: ConditionsConfig, tell: Tell) -> Helpers:

@@ -22,7 +22,7 @@ from pipelines.systems.viton_hd.config import ALIASConfig, GMMConfig, config_to_
 from pipelines.systems.viton_hd.networks import GMM
 from pipelines.systems.viton_hd.train_base import TaskData, VitonHDTask, xavier_started
 from pipelines.systems.viton_hd.train_data import Examples, examples, labels_as_maps
-from pipelines.systems.viton_hd.train_gmm import gmm_grid, warp_loss, warped_garment
+from pipelines.systems.viton_hd.train_gmm import warp_loss, warped_garment
 from pipelines.systems.viton_hd.train_seg import predicted_ids
 from pipelines.systems.viton_hd.train_settings import (
     ALIASSettings,
@@ -85,6 +85,7 @@ class ALIASTask(VitonHDTask):
         self.settings, self.helpers = settings, helpers
         self.joint = settings.gmm_learning_rate > 0
         """Whether the warp is trained, too."""
+        self.warp_settings = GMMSettings(constraint_weight=settings.constraint_weight)
         self.averaged = ("alias", "gmm") if self.joint else ("alias",)
 
     def modules(self) -> dict[str, nn.Module]:
@@ -132,7 +133,7 @@ class ALIASTask(VitonHDTask):
             loss = loss + s.ssim_weight * logged["loss/ssim"]
         if self.joint:
             warp = warped_garment(gmm, given, given.parse)
-            logged["loss/warp"] = warp_loss(GMMSettings(), given, *warp)[0]
+            logged["loss/warp"] = warp_loss(self.warp_settings, given, warp)[0]
             loss = loss + logged["loss/warp"]
         if s.gan_weight:
             judge: Any = modules["discriminator"]
@@ -177,7 +178,7 @@ class ALIASTask(VitonHDTask):
 
     def condition(self, given: Examples, parse: Tensor, gmm: GMM) -> Condition:
         """The generator's inputs under a layout ``[B, 7, H, W]``."""
-        grid = gmm_grid(gmm, given, parse)
+        grid = warped_garment(gmm, given, parse).grid
         garment, mask = warped(given.garment.image, grid), warped(given.garment.mask, grid)
         misalign, divided = misalignment(parse, mask)
         return Condition(alias_input(given.person, garment), parse, divided, misalign)

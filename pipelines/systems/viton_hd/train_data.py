@@ -1,10 +1,10 @@
 """Examples of VITON-HD's trainers: what is kept of a pair, and the networks' inputs of a batch.
 
-Kept are pixels as bytes, at the size of training: photo, garment, pose picture and its mirror
-image, labels, and bits that say where the garment is in its photo, where the garment-free picture
-is gray, where the garment-free parse is empty, and where figures look (``tryon_region``). From
-these the inputs of a whole batch are made on the device, equal to those of ``conditions`` for each
-example.
+Kept are pixels as bytes, at the size of training: photo, garment as it is worn, pose picture and
+its mirror image, labels, and bits that say where the garment is in its photo, where the
+garment-free picture is gray, where the garment-free parse is empty, and where figures look
+(``tryon_region``). From these the inputs of a whole batch are made on the device, equal to those of
+``conditions`` for each example.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from pipelines.body import mirror_pose, scaled
 from pipelines.evaluation.tryon import tryon_region
+from pipelines.garments.prepare import worn_part
 from pipelines.labels import LIP20, VITONHD7, VITONHD13, merge_table
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
 from pipelines.networks.pictures import resized
@@ -38,7 +39,7 @@ from pipelines.training.task import Batch
 from pipelines.training.tryon_data import Recipe, check_aspect
 from pipelines.types import ParseMap, Size
 
-VERSION = 1
+VERSION = 2
 """Raised when equal inputs would give other arrays."""
 
 CLOTH_BIT, PAINTED_BIT, ERASED_BIT, REGION_BIT = 1, 2, 4, 8
@@ -61,8 +62,9 @@ def kept_arrays(
 
     ``image``, ``cloth``, ``pose``, ``pose_mirrored`` uint8 [H, W, 3]; ``ids`` (LIP20, 255 =
     unknown) and ``bits`` uint8 [H, W]; ``joints`` float32 [25, 3]. Raises ``ItemError``
-    (``uncertain_pose``, ``size_mismatch``).
+    (``uncertain_pose``, ``size_mismatch``, ``no_garment``).
     """
+    garment = worn_part(garment)
     size = Size(*config.size_hw)
     height, width = person.image.shape[:2]
     check_aspect("the photo", (height, width), size)

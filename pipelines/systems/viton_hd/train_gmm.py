@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from pipelines.labels import VITONHD7
 from pipelines.networks.correlation import FeatureExtraction
+from pipelines.networks.grid_refiner import bending
 from pipelines.networks.losses import second_order_constraint
-from pipelines.systems.viton_hd.chain_steps import gmm_input, warped
+from pipelines.systems.viton_hd.chain_steps import gmm_input, refiner_input, warped
 from pipelines.systems.viton_hd.config import GMMConfig
 from pipelines.systems.viton_hd.networks import GMM
 from pipelines.systems.viton_hd.train_augment import relit
@@ -26,6 +29,7 @@ from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ss
 from pipelines.types import Size
 
 _WHITE = 1.0
+_COARSE = (2, 4, 8)
 
 
 class GMMTask(VitonHDTask):
@@ -42,18 +46,24 @@ class GMMTask(VitonHDTask):
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(config, data, augmentation, start)
-        self.width, self.settings = config.width, settings
+        self.width, self.refine_width, self.settings = config.width, config.refine_width, settings
         self.size = Size(*config.conditions.size_hw)
 
     def modules(self) -> dict[str, nn.Module]:
         """The network; its feature extraction starts as published (normal, 0.02)."""
-        gmm = GMM(size=self.size, width=self.width)
+        gmm = GMM(size=self.size, width=self.width, refine_width=self.refine_width)
         for part in gmm.modules():
             if isinstance(part, FeatureExtraction):
                 for layer in part.model:
                     if isinstance(layer, nn.Conv2d):
                         nn.init.normal_(layer.weight, 0.0, INITIAL_DEVIATION)
         return {"gmm": self.started(gmm)}
+
+    def started(self, network: nn.Module) -> nn.Module:
+        """With weights to go on from; a refiner that these do not have is new."""
+        if self.start is not None:
+            network.load_state_dict({**network.state_dict(), **self.start})
+        return network
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """Adam."""
@@ -65,32 +75,33 @@ class GMMTask(VitonHDTask):
         given = examples(batch)
         s = self.settings
         shown = relit(given.garment.image_nearest, s.garment_light, info.generator)
-        loss, parts = warp_loss(
-            s, given, *warped_garment(modules["gmm"], given, given.parse, shown)
-        )
+        network: Any = modules["gmm"]
+        warp = warped_garment(network, given, given.parse, shown)
+        loss, parts = warp_loss(s, given, warp)
         yield "gmm", loss, {f"loss/{name}": part for name, part in parts.items()}
 
     def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:
         """IoU of the warped mask with the worn garment; L1 (of 0..1) and SSIM where one of the
-        two is, both garments on white; the constraint.
+        two is, both garments on white; the constraint. ``spline/...`` are those of the spline
+        where a refiner has corrected it.
         """  # noqa: D205 - one sentence
+        network: Any = modules["gmm"]
         figures = Averages()
         for _, given in self.judged(device):
-            garment, mask, points = warped_garment(modules["gmm"], given, given.parse)
-            found, worn = mask[:, 0] > 0.5, _slice(given.parse, VITONHD7.UPPER)[:, 0] > 0
-            either, truth = found | worn, worn_on_white(given)
-            figures.add("iou", (found & worn).sum((1, 2)) / either.sum((1, 2)))
-            figures.add("l1", inside((garment - truth).abs().mean(1) / 2, either))
-            figures.add("ssim", inside(ssim_maps(garment, truth), either))
-            figures.add("constraint", second_order_constraint(points)[None])
+            warp = warped_garment(network, given, given.parse)
+            _judge(figures, "", given, warp)
+            figures.add("constraint", second_order_constraint(warp.points)[None])
+            if warp.spline:
+                _judge(figures, "spline/", given, warp.spline)
         return figures.means()
 
     def sheet(self, modules: Modules, device: torch.device) -> NDArray[np.uint8]:
         """Photo, garment, its warp, the warp on the photo, the worn garment."""
         _, given = self.shown(device)
-        garment, mask, _ = warped_garment(modules["gmm"], given, given.parse)
-        dressed = garment * mask + given.image * (1 - mask)
-        pictures = (given.image, given.garment.image, garment, dressed, worn_on_white(given))
+        network: Any = modules["gmm"]
+        warp = warped_garment(network, given, given.parse)
+        dressed = warp.garment * warp.mask + given.image * (1 - warp.mask)
+        pictures = (given.image, given.garment.image, warp.garment, dressed, worn_on_white(given))
         return sheet([pixels(picture) for picture in pictures])
 
     def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
@@ -98,56 +109,103 @@ class GMMTask(VitonHDTask):
         return tuple({"figure": name, "value": value} for name, value in figures.items())
 
 
-def warped_garment(
-    network: Any, given: Examples, parse: Tensor, shown: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """What ``GMM`` makes: the garment on white, its mask, and the control points.
+@dataclass(frozen=True, eq=False)
+class TrainedWarp:
+    """What ``GMM`` makes of a batch.
 
-    ``[B, 3, H, W]`` in -1..1, ``[B, 1, H, W]`` in 0..1, ``[B, 25, 2]``.
-
-    ``parse [B, 7, H, W]`` is the layout that is to be filled, ``shown`` the garment photo at
-    256x192 that the network sees (the example's own by default). Computed in float32, but for the
-    features of a network in training: bfloat16 moves the garment by pixels.
+    ``garment`` ``[B, 3, H, W]`` in -1..1 on white and ``mask`` ``[B, 1, H, W]`` in 0..1 are bent by
+    ``grid`` ``[B, H, W, 2]``; ``points`` ``[B, 25, 2]`` are the spline's control points. Where a
+    refiner has corrected the grid, ``spline`` is the warp without, and ``offsets``
+    ``[B, 2, 64, 48]`` are the corrections.
     """
-    theta, grid = _matched(network, given, parse, shown)
-    mask = given.garment.mask
-    on_white = given.garment.image * mask + _WHITE * (1 - mask)
-    points: Tensor = network.grid.points(theta)
-    return warped(on_white, grid), warped(mask, grid), points
+
+    grid: Tensor
+    garment: Tensor
+    mask: Tensor
+    points: Tensor
+    spline: TrainedWarp | None = None
+    offsets: Tensor | None = None
 
 
-def warp_loss(
-    settings: GMMSettings, given: Examples, garment: Tensor, mask: Tensor, points: Tensor
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of what ``warped_garment`` makes, and its parts: L1, mask and constraint."""
-    # under hair there may be garment or not
-    seen = 1 - _slice(given.parse, VITONHD7.HAIR)
-    l1 = (seen * (garment - worn_on_white(given)).abs()).mean()
-    of_mask = (seen * (mask - _slice(given.parse, VITONHD7.UPPER)).abs()).mean()
-    constraint = second_order_constraint(points, slack=settings.constraint_slack)
-    loss = l1 + settings.mask_weight * of_mask + settings.constraint_weight * constraint
-    return loss, {"l1": l1, "mask": of_mask, "constraint": constraint}
+def warped_garment(
+    network: GMM, given: Examples, parse: Tensor, shown: Tensor | None = None
+) -> TrainedWarp:
+    """The warp that fills a layout ``[B, 7, H, W]``.
 
-
-def gmm_grid(network: GMM, given: Examples, parse: Tensor) -> Tensor:
-    """Where a garment is sampled to fill a layout ``[B, 7, H, W]``: ``float32 [B, H, W, 2]``."""
-    return _matched(network, given, parse, None)[1]
-
-
-def _matched(
-    network: GMM, given: Examples, parse: Tensor, shown: Tensor | None
-) -> tuple[Tensor, Tensor]:
+    ``shown`` is the garment photo at 256x192 that the network sees (the example's own by default).
+    Computed in float32, but for the features of a network in training: bfloat16 moves the garment
+    by pixels. A refiner learns from its own losses alone: no gradient goes through it to the
+    spline.
+    """
     shown = given.garment.image_nearest if shown is None else shown
     # exact where the warp counts; while it is learnt, features may be rounded
     exact = nullcontext() if network.training else _float32(given.image.device)
     with exact:
         theta = network.theta(gmm_input(given.person, parse), shown)
     with _float32(given.image.device):
-        return theta, network.grid(theta, given.size)
+        points = network.grid.points(theta)
+        spline = TrainedWarp(*_bent(given, network.grid(theta, given.size)), points)
+    if network.refiner is None:
+        return spline
+    seen = refiner_input(given.person, parse, spline.garment.detach(), spline.mask.detach())
+    with exact:
+        grid, offsets = network.refined(spline.grid.detach(), seen)
+    with _float32(given.image.device):
+        return TrainedWarp(*_bent(given, grid), points, spline, offsets)
+
+
+def _bent(given: Examples, grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    mask = given.garment.mask
+    on_white = given.garment.image * mask + _WHITE * (1 - mask)
+    return grid, warped(on_white, grid), warped(mask, grid)
+
+
+def warp_loss(
+    settings: GMMSettings, given: Examples, warp: TrainedWarp
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of a warp, and its parts: L1, mask and constraint, and those of corrections."""
+    spline = warp.spline or warp
+    l1, of_mask = _apart(given, spline)
+    constraint = second_order_constraint(spline.points, slack=settings.constraint_slack)
+    loss = l1 + settings.mask_weight * of_mask + settings.constraint_weight * constraint
+    parts = {"l1": l1, "mask": of_mask, "constraint": constraint}
+    if warp.offsets is None:
+        return loss, parts
+    l1, of_mask = _apart(given, warp)
+    bent, coarse = bending(warp.offsets), _coarsely_apart(given, warp)
+    refined = l1 + coarse + settings.mask_weight * of_mask + settings.bending_weight * bent
+    more = {"refined_l1": l1, "refined_coarse": coarse, "refined_mask": of_mask, "bending": bent}
+    return loss + settings.refine_weight * refined, {**parts, **more}
+
+
+def _apart(given: Examples, warp: TrainedWarp) -> tuple[Tensor, Tensor]:
+    """L1 of garment and mask."""
+    # under hair there may be garment or not
+    seen = 1 - _slice(given.parse, VITONHD7.HAIR)
+    of_mask = (seen * (warp.mask - _slice(given.parse, VITONHD7.UPPER)).abs()).mean()
+    return (seen * (warp.garment - worn_on_white(given)).abs()).mean(), of_mask
+
+
+def _coarsely_apart(given: Examples, warp: TrainedWarp) -> Tensor:
+    """L1 of ever smaller pictures: from afar a print is found that is not where it should be."""
+    seen = 1 - _slice(given.parse, VITONHD7.HAIR)
+    made, truth = seen * warp.garment, seen * worn_on_white(given)
+    losses = [
+        (F.avg_pool2d(made, step) - F.avg_pool2d(truth, step)).abs().mean() for step in _COARSE
+    ]
+    return torch.stack(losses).mean()
 
 
 def _float32(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, enabled=False)
+
+
+def _judge(figures: Averages, prefix: str, given: Examples, warp: TrainedWarp) -> None:
+    found, worn = warp.mask[:, 0] > 0.5, _slice(given.parse, VITONHD7.UPPER)[:, 0] > 0
+    either, truth = found | worn, worn_on_white(given)
+    figures.add(prefix + "iou", (found & worn).sum((1, 2)) / either.sum((1, 2)))
+    figures.add(prefix + "l1", inside((warp.garment - truth).abs().mean(1) / 2, either))
+    figures.add(prefix + "ssim", inside(ssim_maps(warp.garment, truth), either))
 
 
 def worn_on_white(given: Examples) -> Tensor:

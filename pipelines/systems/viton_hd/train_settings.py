@@ -98,6 +98,12 @@ class GMMSettings(Settings):
     """``viton-hd.gmm``: L1 and the second-order constraint."""
 
     width: int = 64
+    refine_width: int = 0
+    """Channels of a network that corrects the spline's grid (our choice), a multiple of 8;
+    0: none. Weights to go on from may be without."""
+    refine_weight: float = 1.0
+    bending_weight: float = 20.0
+    """Of the losses of the corrected warp, and of how far the corrections are from affine."""
     learning_rate: float = 2e-4
     """Adam (0.5, 0.999)."""
     constraint_weight: float = 0.04
@@ -147,6 +153,8 @@ class ALIASSettings(Settings):
     gmm_learning_rate: float = 0.0
     """Above 0 the warp is trained on together with the picture, with its own losses, and both are
     written (joint fine-tune; our choice)."""
+    constraint_weight: float = 0.04
+    """Of the second-order constraint in these; what the warp was trained with."""
     seg: str = ""
     """Weights of a layout network, to judge with its layouts, too, and to train with them."""
     predicted_share: float = 0.0

@@ -47,7 +47,11 @@ def build_network(config: NetworkConfig) -> SegGenerator | GMM | ALIASGenerator:
     if isinstance(config, SegConfig):
         return SegGenerator(width=config.width)
     if isinstance(config, GMMConfig):
-        return GMM(size=Size(*config.conditions.size_hw), width=config.width)
+        return GMM(
+            size=Size(*config.conditions.size_hw),
+            width=config.width,
+            refine_width=config.refine_width,
+        )
     return ALIASGenerator(
         width=config.width,
         upsampling=config.upsampling,

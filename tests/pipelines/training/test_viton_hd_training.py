@@ -94,6 +94,31 @@ def test_the_matching_network(gmm):
     assert row["loss/gmm"] == pytest.approx(total, rel=1e-4)
 
 
+def test_a_refiner_is_trained_on_top_of_a_spline(root, packs, gmm, tmp_path):
+    result = trained(
+        "viton-hd.gmm", root, packs, tmp_path / "run", start=str(weights_of(gmm)),
+        refine_width=16, bending_weight=3.0, refine_weight=2.0,
+    )  # fmt: skip
+    network, config = read_network(weights_of(result), "viton-hd.gmm")
+    assert (config.width, config.refine_width) == (16, 16)
+    assert {"iou", "spline/iou"} <= set(result.figures)
+    (row,) = lines(tmp_path / "run", "train")
+    spline = row["loss/l1"] + row["loss/mask"] + 0.04 * row["loss/constraint"]
+    refined = row["loss/refined_l1"] + row["loss/refined_coarse"] + row["loss/refined_mask"]
+    assert row["loss/gmm"] == pytest.approx(
+        spline + 2 * (refined + 3 * row["loss/bending"]), rel=1e-4
+    )
+    assert any(bool(head.weight.any()) for head in network.refiner.heads), "it has learnt"
+    # the picture's trainer takes the corrected warp, and trains both on
+    joint = trained(
+        "viton-hd.alias", root, packs, tmp_path / "joint", perceptual="none", gan_weight=0.0,
+        gmm=str(weights_of(result)), gmm_learning_rate=1e-3,
+    )  # fmt: skip
+    files = {path.stem: path for path in joint.files if path.suffix == ".safetensors"}
+    after, _ = read_network(files["viton-hd.gmm"], "viton-hd.gmm")
+    assert not torch.equal(after.refiner.heads[0].weight, network.refiner.heads[0].weight)
+
+
 def test_the_image_generator_and_the_three_files_together(root, packs, gmm, seg, tmp_path):
     notes = []
     result = trained(
@@ -238,6 +263,7 @@ def test_unfit_settings_are_refused(root, packs, gmm, tmp_path, shelf):
             trained(stage, root, packs, tmp_path / "run", **settings)
 
     refused("width = 8: at least 16", "viton-hd.seg", width=8)
+    refused("wanted a multiple of 8", "viton-hd.gmm", refine_width=20)
     refused("multiples of 128", size=(256, 192), upsampling="most", gmm=str(weights_of(gmm)))
     refused("upsampling = 'none'", upsampling="none")
     refused("known: viton-hd, v3.2", "viton-hd.gmm", agnostic="v9")

@@ -75,6 +75,25 @@ def test_sizes_that_the_generator_cannot_take_are_continued(inputs):
     assert made.layout.ids.shape == (320, 192) and made.warp.grid.shape == (1, 320, 192, 2)
 
 
+def test_a_refiner_corrects_the_warp(inputs):
+    def with_refiner(scale):
+        made = networks()
+        gmm = filled(lambda: GMM(size=Size(256, 192), width=4, refine_width=8))
+        gmm.load_state_dict({**gmm.state_dict(), **made.gmm.state_dict()})
+        for head in gmm.refiner.heads:
+            head.weight.data.zero_()
+            head.bias.data.fill_(scale)
+        chain = TryOnChain(replace(made, gmm=gmm))
+        return chain.warp(*prepared(chain, inputs), parse)
+
+    parse = steps.seven_maps(torch.full((256, 192), 3, dtype=torch.int64))
+    spline, moved = with_refiner(0.0), with_refiner(0.5)
+    # four levels, each of which adds half of a tenth
+    torch.testing.assert_close(moved.grid, spline.grid + 0.2)
+    assert not torch.equal(moved.garment, spline.garment)
+    assert torch.equal(moved.theta, spline.theta)
+
+
 def test_bfloat16_leaves_the_warp_alone(inputs):
     exact, rough = TryOnChain(networks()), TryOnChain(networks(), precision="bf16")
     parse = steps.seven_maps(torch.zeros(256, 192, dtype=torch.int64))

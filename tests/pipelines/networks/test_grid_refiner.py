@@ -1,0 +1,53 @@
+"""Corrections of a grid: none at first, affine ones cost nothing, and they can be learnt."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pipelines.networks.grid_refiner import REFINED, GridRefiner, bending, refined_grid
+
+IDENTITY = F.affine_grid(torch.eye(2, 3)[None], [1, 1, 64, 48], align_corners=False)
+
+
+def test_a_new_one_corrects_nothing():
+    torch.manual_seed(0)
+    offsets = GridRefiner(5, width=16)(torch.randn(2, 5, *REFINED))
+    assert offsets.shape == (2, 2, 64, 48) and offsets.dtype == torch.float32
+    assert not offsets.any()
+
+
+def test_offsets_are_added_at_the_size_of_the_grid():
+    grid = F.affine_grid(torch.eye(2, 3)[None], [1, 1, 32, 24], align_corners=False)
+    offsets = torch.tensor([0.25, -0.5])[None, :, None, None].expand(1, 2, 8, 6)
+    torch.testing.assert_close(refined_grid(grid, offsets), grid + torch.tensor([0.25, -0.5]))
+
+
+def test_bending_is_0_for_affine_offsets_alone():
+    x, y = IDENTITY[..., 0], IDENTITY[..., 1]
+    affine = torch.stack((0.3 * x - 0.1 * y + 0.2, 0.5 * y + x), 1)
+    assert float(bending(affine)) == pytest.approx(0, abs=1e-6)
+    # second differences by hand: 2 a along rows, 2 b along columns, c across both
+    rows, columns = (torch.arange(n, dtype=torch.float64) for n in (4, 5))
+    v, u = torch.meshgrid(rows, columns, indexing="ij")
+    curved = 3 * u**2 + 5 * v**2 + 7 * u * v
+    assert float(bending(torch.stack((curved, curved))[None])) == pytest.approx(6 + 10 + 7)
+
+
+def test_a_shift_is_learnt():
+    """The input says by how much the grid is to be moved."""
+    torch.manual_seed(0)
+    network = GridRefiner(1, width=16)
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    for _ in range(60):
+        wanted = torch.rand(8, 1, 1, 1) - 0.5
+        offsets = network(wanted.expand(8, 1, *REFINED))
+        loss = (offsets[:, :1] - wanted).abs().mean() + offsets[:, 1:].abs().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.12, "0.25 without learning anything"
+
+
+def test_widths_that_cannot_be_normalised_are_refused():
+    with pytest.raises(ValueError, match="multiple of 8"):
+        GridRefiner(3, width=20)
