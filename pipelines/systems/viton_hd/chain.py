@@ -5,6 +5,7 @@ steps run as they are there, each network whole and in float32. By default
 
 - noise comes from the pair's seed, so that a picture can be made again;
 - what depends on the person or the garment alone is computed once and kept with them;
+- layout and warp are the means of two looks, at the pair and at its mirror image;
 - the layout is smoothed by the same share of the picture at every size;
 - the ALIAS generator runs as ``FastALIAS``, and on a size that is no multiple of its own it sees
   the picture continued at its lower and right edge;
@@ -14,19 +15,22 @@ steps run as they are there, each network whole and in float32. By default
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines import device as devices
-from pipelines.body import scaled
+from pipelines.body import mirror_pose, scaled
+from pipelines.labels import VITONHD7, VITONHD13, Labels, mirror_table
 from pipelines.networks.alias import seeded_noise
 from pipelines.networks.correlation import MATCHING_SIZE
 from pipelines.networks.noise import binary_noise
 from pipelines.networks.tps_grid import TpsGrid
 from pipelines.preprocess.agnostic_shapes import neck_zone
+from pipelines.relabel import mirror
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd import chain_steps as steps
 from pipelines.systems.viton_hd.chain_alias import FastALIAS
@@ -47,6 +51,8 @@ class ChainPerson:
     conditions: PersonConditions
     neck: Tensor
     """``bool [H, W]``: where a neckline may be."""
+    mirrored: PersonConditions | None = None
+    """Those of the mirror image; None: there is one look only."""
     entering: tuple[Tensor, ...] = ()
     """What the person gives to each level of the ALIAS generator (not with parity)."""
 
@@ -57,7 +63,8 @@ class ChainGarment:
 
     conditions: GarmentConditions
     features: Tensor | None = None
-    """What the matching network sees in it (not with parity)."""
+    """What the matching network sees in it and in its mirror image ``[2, ...]`` (not with
+    parity)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +124,7 @@ class TryOnChain:
             self._seg = self._seg.to(memory_format=torch.channels_last)
             self._fast = FastALIAS(alias, kind)
         self._grid = TpsGrid(self.size, networks.gmm.grid.convention)
+        self._sides = _mirror_order(VITONHD13), _mirror_order(VITONHD7)
 
     @torch.inference_mode()
     def prepare_person(
@@ -131,8 +139,11 @@ class TryOnChain:
         neck = torch.from_numpy(neck_zone(small, self.size)).to(self._device)
         if self.parity:
             return ChainPerson(made, neck)
+        mirrored = None
+        if pose_picture is None:
+            mirrored = person_conditions(_mirrored(person), self.config, device=self._device)
         entering = self._padded(torch.cat((made.agnostic, made.pose), 1))
-        return ChainPerson(made, neck, self._fast.prepare(entering))
+        return ChainPerson(made, neck, mirrored, self._fast.prepare(entering))
 
     @torch.inference_mode()
     def prepare_garment(self, garment: GarmentInputs) -> ChainGarment:
@@ -140,7 +151,8 @@ class TryOnChain:
         made = garment_conditions(garment, self.config, device=self._device)
         if self.parity:
             return ChainGarment(made)
-        return ChainGarment(made, self._gmm.garment_features(made.image_nearest))
+        both = torch.cat((made.image_nearest, made.image_nearest.flip(-1)))
+        return ChainGarment(made, self._gmm.garment_features(both))
 
     def __call__(self, person: ChainPerson, garment: ChainGarment, *, seed: int = 0) -> ChainResult:
         """Dress a person; ``seed`` draws all that is random."""
@@ -168,10 +180,15 @@ class TryOnChain:
         if noise is None:
             noise = binary_noise(seed, MATCHING_SIZE)
         x = steps.seg_input(person.conditions, garment.conditions, noise)
+        if person.mirrored:
+            shown = replace(garment.conditions, masked=garment.conditions.masked.flip(-1))
+            x = torch.cat((x, steps.seg_input(person.mirrored, shown, noise)))
         if not self.parity:
             x = x.contiguous(memory_format=torch.channels_last)
         with devices.autocast(self._device, self._precision):
             maps = self._seg(x)
+        if person.mirrored:
+            maps = (maps[:1].float() + maps[1:, self._sides[0]].flip(-1).float()) / 2
         blur = steps.BLUR if self.parity else steps.scaled_blur(self.size.width)
         smooth = steps.smoothed_maps(maps.contiguous(), self.size, blur)
         return Layout(smooth, steps.layout_ids(smooth))
@@ -179,27 +196,39 @@ class TryOnChain:
     @torch.inference_mode()
     def warp(self, person: ChainPerson, garment: ChainGarment, parse: Tensor) -> Warp:
         """The garment on the body; ``parse`` is the one-hot layout ``[1, 7, H, W]``."""
-        a = steps.gmm_input(person.conditions, parse)
+        own = self._look(person.conditions, garment, parse, look=0)
+        if not person.mirrored:
+            return own
+        other = self._look(person.mirrored, garment, parse[:, self._sides[1]].flip(-1), look=1)
+        grid = (own.grid + _unmirrored(other.grid)) / 2
+        return self._bent(own.theta, grid, garment.conditions)
+
+    def _look(
+        self, person: PersonConditions, garment: ChainGarment, parse: Tensor, *, look: int
+    ) -> Warp:
+        """The warp of the pair (0) or of its mirror image (1)."""
+        a, shown = steps.gmm_input(person, parse), garment.conditions
+        if look:
+            shown = replace(shown, image=shown.image.flip(-1), mask=shown.mask.flip(-1))
         if garment.features is None:
-            theta = self._gmm.theta(a, garment.conditions.image_nearest)
+            theta = self._gmm.theta(a, shown.image_nearest)
         else:
-            theta = self._gmm.matched(a, garment.features)
-        warp = self.warp_by(theta, garment)
+            theta = self._gmm.matched(a, garment.features[look : look + 1])
+        warp = self._bent(theta, self._grid(theta), shown)
         if self._gmm.refiner is None:
             return warp
-        seen = steps.refiner_input(person.conditions, parse, warp.garment, warp.mask)
+        seen = steps.refiner_input(person, parse, warp.garment, warp.mask)
         with devices.autocast(self._device, self._precision):
             grid, _ = self._gmm.refined(warp.grid, seen)
-        return self._bent(theta, grid, garment)
+        return self._bent(theta, grid, shown)
 
     @torch.inference_mode()
     def warp_by(self, theta: Tensor, garment: ChainGarment) -> Warp:
         """The garment bent by theta ``[1, 50]``, by the spline alone."""
-        return self._bent(theta, self._grid(theta), garment)
+        return self._bent(theta, self._grid(theta), garment.conditions)
 
-    def _bent(self, theta: Tensor, grid: Tensor, garment: ChainGarment) -> Warp:
-        picture, mask = garment.conditions.image, garment.conditions.mask
-        both = steps.warped(torch.cat((picture, mask), 1), grid)
+    def _bent(self, theta: Tensor, grid: Tensor, garment: GarmentConditions) -> Warp:
+        both = steps.warped(torch.cat((garment.image, garment.mask), 1), grid)
         return Warp(theta, grid, both[:, :3], both[:, 3:])
 
     @torch.inference_mode()
@@ -228,3 +257,22 @@ class TryOnChain:
         """Continued at the lower and right edge to a size that ALIAS can take."""
         down, right = (-side % self._fast.stride for side in x.shape[-2:])
         return F.pad(x, (0, right, 0, down), mode="replicate") if down or right else x
+
+
+def _mirrored(person: PersonInputs) -> PersonInputs:
+    return PersonInputs(
+        image=np.ascontiguousarray(person.image[:, ::-1]),
+        pose=mirror_pose(person.pose, person.image.shape[1]),
+        parse=mirror(person.parse),
+    )
+
+
+def _unmirrored(grid: Tensor) -> Tensor:
+    """A grid ``[1, H, W, 2]`` of the mirror image as one of the image itself."""
+    return grid.flip(2) * grid.new_tensor([-1.0, 1.0])
+
+
+def _mirror_order(labels: type[Labels]) -> list[int]:
+    """For each label the one that stands in its place in a mirror image."""
+    table = mirror_table(labels)
+    return [table[label] for label in range(len(labels))]

@@ -30,6 +30,7 @@ from pipelines.types import Size
 
 _WHITE = 1.0
 _COARSE = (2, 4, 8)
+_WINDOW_REACH = 5
 
 
 class GMMTask(VitonHDTask):
@@ -82,7 +83,8 @@ class GMMTask(VitonHDTask):
 
     def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:
         """IoU of the warped mask with the worn garment; L1 (of 0..1) and SSIM where one of the
-        two is, both garments on white; the constraint. ``spline/...`` are those of the spline
+        two is, both garments on white, and SSIM inside both (``inner_ssim``: prints in their
+        place); the constraint. ``spline/...`` are those of the spline
         where a refiner has corrected it.
         """  # noqa: D205 - one sentence
         network: Any = modules["gmm"]
@@ -172,9 +174,14 @@ def warp_loss(
     if warp.offsets is None:
         return loss, parts
     l1, of_mask = _apart(given, warp)
-    bent, coarse = bending(warp.offsets), _coarsely_apart(given, warp)
+    coarse, unlike = _coarsely_apart(given, warp), _unlike(given, warp)
+    bent = bending(warp.offsets)
     refined = l1 + coarse + settings.mask_weight * of_mask + settings.bending_weight * bent
-    more = {"refined_l1": l1, "refined_coarse": coarse, "refined_mask": of_mask, "bending": bent}
+    refined = refined + settings.refine_ssim_weight * unlike
+    more = {
+        "refined_l1": l1, "refined_coarse": coarse, "refined_mask": of_mask,
+        "refined_ssim": unlike, "bending": bent,
+    }  # fmt: skip
     return loss + settings.refine_weight * refined, {**parts, **more}
 
 
@@ -200,12 +207,27 @@ def _float32(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, enabled=False)
 
 
+def _unlike(given: Examples, warp: TrainedWarp) -> Tensor:
+    """1 - SSIM of pictures of half the size, where the garment is worn."""
+    half = [F.avg_pool2d(each, 2) for each in (warp.garment, worn_on_white(given))]
+    worn = F.avg_pool2d(_slice(given.parse, VITONHD7.UPPER), 2)[:, 0]
+    return inside(1 - ssim_maps(half[0], half[1]), worn).nan_to_num(0).mean()
+
+
 def _judge(figures: Averages, prefix: str, given: Examples, warp: TrainedWarp) -> None:
     found, worn = warp.mask[:, 0] > 0.5, _slice(given.parse, VITONHD7.UPPER)[:, 0] > 0
     either, truth = found | worn, worn_on_white(given)
     figures.add(prefix + "iou", (found & worn).sum((1, 2)) / either.sum((1, 2)))
     figures.add(prefix + "l1", inside((warp.garment - truth).abs().mean(1) / 2, either))
-    figures.add(prefix + "ssim", inside(ssim_maps(warp.garment, truth), either))
+    likeness = ssim_maps(warp.garment, truth)
+    figures.add(prefix + "ssim", inside(likeness, either))
+    figures.add(prefix + "inner_ssim", inside(likeness, _inner(found & worn)))
+
+
+def _inner(mask: Tensor) -> Tensor:
+    """``bool [B, H, W]`` without its outermost pixels, as many as an SSIM window reaches."""
+    edge = F.max_pool2d((~mask).float()[:, None], 2 * _WINDOW_REACH + 1, 1, _WINDOW_REACH)
+    return edge[:, 0] == 0
 
 
 def worn_on_white(given: Examples) -> Tensor:

@@ -102,8 +102,11 @@ class GMMSettings(Settings):
     """Channels of a network that corrects the spline's grid (our choice), a multiple of 8;
     0: none. Weights to go on from may be without."""
     refine_weight: float = 1.0
-    bending_weight: float = 20.0
+    bending_weight: float = 0.7
     """Of the losses of the corrected warp, and of how far the corrections are from affine."""
+    refine_ssim_weight: float = 0.5
+    """Of 1 - SSIM of the corrected warp at half the size, which looks for prints in their place
+    where L1 is content with the garment's main colour."""
     learning_rate: float = 2e-4
     """Adam (0.5, 0.999)."""
     constraint_weight: float = 0.04

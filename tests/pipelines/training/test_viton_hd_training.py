@@ -85,7 +85,7 @@ def test_the_layout_network(seg):
 
 
 def test_the_matching_network(gmm):
-    assert {"iou", "l1", "ssim", "constraint"} == set(gmm.figures)
+    assert {"iou", "l1", "ssim", "inner_ssim", "constraint"} == set(gmm.figures)
     assert 0 <= gmm.figures["iou"] <= 1 and gmm.figures["constraint"] >= 0
     network, config = read_network(weights_of(gmm), "viton-hd.gmm")
     assert config.width == 16 and network.grid.size == (256, 192)
@@ -106,7 +106,7 @@ def test_a_refiner_is_trained_on_top_of_a_spline(root, packs, gmm, tmp_path):
     spline = row["loss/l1"] + row["loss/mask"] + 0.04 * row["loss/constraint"]
     refined = row["loss/refined_l1"] + row["loss/refined_coarse"] + row["loss/refined_mask"]
     assert row["loss/gmm"] == pytest.approx(
-        spline + 2 * (refined + 3 * row["loss/bending"]), rel=1e-4
+        spline + 2 * (refined + 3 * row["loss/bending"] + 0.5 * row["loss/refined_ssim"]), rel=1e-4
     )
     assert any(bool(head.weight.any()) for head in network.refiner.heads), "it has learnt"
     # the picture's trainer takes the corrected warp, and trains both on

@@ -2,10 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from golden_weights import filled
 
+from pipelines.body import mirror_pose
+from pipelines.labels import VITONHD7, VITONHD13, mirror_table
+from pipelines.relabel import mirror
+from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd import chain_steps as steps
 from pipelines.systems.viton_hd.chain import TryOnChain
 from pipelines.systems.viton_hd.config import ConditionsConfig
@@ -42,6 +47,7 @@ def test_each_step_is_that_of_the_published_chain(inputs):
     noise = torch.zeros(1, 1, 256, 192)
     person, garment = prepared(published, inputs)
     mine, worn = prepared(ours, inputs)
+    mine = replace(mine, mirrored=None)
     layout = published.layout(person, garment, noise=noise)
     found = ours.layout(mine, worn, noise=noise)
     # the published blur is meant for pictures four times as wide; ours keeps more detail
@@ -75,6 +81,42 @@ def test_sizes_that_the_generator_cannot_take_are_continued(inputs):
     assert made.layout.ids.shape == (320, 192) and made.warp.grid.shape == (1, 320, 192, 2)
 
 
+def test_the_mirror_image_of_a_pair_is_dressed_as_its_mirror_image(inputs):
+    """Random networks see a picture and its mirror image differently; the mean of both does not."""
+    person, garment = inputs
+    turned = (
+        PersonInputs(
+            np.ascontiguousarray(person.image[:, ::-1]),
+            mirror_pose(person.pose, person.image.shape[1]),
+            mirror(person.parse),
+        ),
+        GarmentInputs(
+            np.ascontiguousarray(garment.image[:, ::-1]),
+            np.ascontiguousarray(garment.mask[:, ::-1]),
+        ),
+    )
+    made = networks()
+    gmm = filled(lambda: GMM(size=Size(256, 192), width=4, refine_width=8))
+    gmm.load_state_dict({**gmm.state_dict(), **made.gmm.state_dict()})
+    chain, noise = TryOnChain(replace(made, gmm=gmm)), torch.zeros(1, 1, 256, 192)
+    layouts, warps, single = [], [], []
+    for pair in (inputs, turned):
+        one, worn = prepared(chain, pair)
+        layouts.append(chain.layout(one, worn, noise=noise))
+        single.append(chain.layout(replace(one, mirrored=None), worn, noise=noise))
+    parse = steps.seven_maps(layouts[0].ids)
+    sides = [mirror_table(VITONHD7)[label] for label in range(7)]
+    for pair, shown in ((inputs, parse), (turned, parse[:, sides].flip(-1))):
+        warps.append(chain.warp(*prepared(chain, pair), shown))
+    groups = [mirror_table(VITONHD13)[label] for label in range(13)]
+    flipped = layouts[1].maps[:, groups].flip(-1)
+    torch.testing.assert_close(flipped, layouts[0].maps, atol=1e-4, rtol=0)
+    apart = (single[1].maps[:, groups].flip(-1) - single[0].maps).abs().max()
+    assert float(apart) > 0.01, "one look is not symmetric"
+    mirrored = warps[1].grid.flip(2) * torch.tensor([-1.0, 1.0])
+    torch.testing.assert_close(mirrored, warps[0].grid, atol=1e-4, rtol=0)
+
+
 def test_a_refiner_corrects_the_warp(inputs):
     def with_refiner(scale):
         made = networks()
@@ -84,7 +126,8 @@ def test_a_refiner_corrects_the_warp(inputs):
             head.weight.data.zero_()
             head.bias.data.fill_(scale)
         chain = TryOnChain(replace(made, gmm=gmm))
-        return chain.warp(*prepared(chain, inputs), parse)
+        person, garment = prepared(chain, inputs)
+        return chain.warp(replace(person, mirrored=None), garment, parse)
 
     parse = steps.seven_maps(torch.full((256, 192), 3, dtype=torch.int64))
     spline, moved = with_refiner(0.0), with_refiner(0.5)
