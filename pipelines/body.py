@@ -11,6 +11,9 @@ import numpy as np
 
 from pipelines.types import Keypoints, Pose
 
+TORSO_PER_SHOULDERS = 1.5
+"""Length of the torso, neck to middle of the hips, in widths of the shoulders."""
+
 
 class Body25(IntEnum):
     """OpenPose's BODY_25 joints in file order; left and right are the person's own."""

@@ -68,6 +68,12 @@ def check_file(path: Path, sha256: str, size: int | None = None) -> None:
         raise _damaged(path, f"sha256 {digest[:12]}..., wanted {sha256[:12]}...")
 
 
+def check_files(files: Mapping[str, Path], sha256: Mapping[str, str] | None) -> None:
+    """``check_file`` for each of the files by family that has a hash; none for None."""
+    for family, wanted in (sha256 or {}).items():
+        check_file(files[family], wanted)
+
+
 def read_metadata(path: Path) -> dict[str, str]:
     """The metadata of a file, whose structure is checked on the way. Raises ``InputError``."""
     with _opened(path, "np") as file:

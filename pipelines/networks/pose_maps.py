@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipelines.body import BODY25_SWAP, Body25
+from pipelines.body import BODY25_SWAP, TORSO_PER_SHOULDERS, Body25
 
 B = Body25
 JOINTS = tuple(
@@ -35,9 +35,6 @@ CHANNELS = len(JOINTS) + len(BONES) + len(HANDS) + 2
 
 REACH = 0.12
 """Distance at which a map has fallen to one half, in torso lengths."""
-
-TORSO_PER_SHOULDERS = 1.5
-"""Length of the torso where no hip is seen, in widths of the shoulders."""
 
 _FAR = 4.0
 

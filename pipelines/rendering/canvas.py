@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.body import Body25, shifted
+from pipelines.body import TORSO_PER_SHOULDERS, Body25, shifted
 from pipelines.preprocess.agnostic_shapes import torso_completed
 from pipelines.stage import PersonInputs
 from pipelines.types import ParseMap, Size
@@ -22,7 +22,6 @@ from pipelines.types import ParseMap, Size
 V = TypeVar("V", bound=np.generic)
 
 _ASPECT = 3 / 4
-_TORSO_PER_SHOULDERS = 1.5
 _SHOULDERS = 0.37
 """Width of the shoulders, as a share of the canvas's."""
 _NECK = (0.5, 0.33)
@@ -99,7 +98,7 @@ def _shoulders(person: PersonInputs, joints: Any) -> float:
     score = person.pose.body.score
     if score[Body25.LEFT_HIP] > 0 and score[Body25.RIGHT_HIP] > 0:
         hips = (joints[Body25.LEFT_HIP] + joints[Body25.RIGHT_HIP]) / 2
-        wide = max(wide, float(np.hypot(*(hips - joints[Body25.NECK]))) / _TORSO_PER_SHOULDERS)
+        wide = max(wide, float(np.hypot(*(hips - joints[Body25.NECK]))) / TORSO_PER_SHOULDERS)
     return wide
 
 

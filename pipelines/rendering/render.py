@@ -175,7 +175,7 @@ def _garment_alpha(scene: Scene, lead: Floats, upper: Mask) -> Alpha:
         epsilon=_EDGE_EPSILON,
         shrink=max(1, round(unit / 2)),
     )
-    close = cv2.dilate(near.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2) > 0
+    close = cv2.dilate(near.astype(np.uint8), _SQUARE, iterations=2) > 0
     mixed = alpha + outline * close * (sharpened(edged, 1.4) - alpha)
     return np.asarray(mixed, np.float32)
 

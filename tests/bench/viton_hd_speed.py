@@ -28,12 +28,12 @@ import numpy as np
 import torch
 
 from pipelines.checkpoint_files import read_metadata
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, VITONHD13
 from pipelines.networks.pictures import one_hot, resized
+from pipelines.relabel import relabel
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.chain import ChainGarment, ChainPerson, Layout, TryOnChain
 from pipelines.systems.viton_hd.chain_steps import smoothed_maps
-from pipelines.systems.viton_hd.conditions import grouped
 from pipelines.systems.viton_hd.config import (
     ALIASConfig,
     ConditionsConfig,
@@ -104,7 +104,8 @@ def draw() -> tuple[PersonInputs, GarmentInputs]:
 
 def known_layout(person: PersonInputs, size: Size) -> torch.Tensor:
     """The person's own layout as maps ``[1, 13, H, W]``."""
-    groups = grouped(resized(person.parse.ids, size, nearest=True))
+    small = ParseMap(resized(person.parse.ids, size, nearest=True), person.parse.labels)
+    groups = relabel(small, VITONHD13).ids
     return smoothed_maps(one_hot(groups, 13), size, (3, 0.8))
 
 

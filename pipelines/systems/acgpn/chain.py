@@ -37,14 +37,12 @@ _ARM_DILATIONS = 10
 class Layout:
     """What the two layout networks say.
 
-    ``body`` ``int64 [256, 192]`` is G1's layout without the garment (``ACGPN14``), ``certainty``
-    ``float32 [1, 1, 256, 192]`` G2's map behind its sigmoid, ``garment`` ``float32 [1, 1, 256,
-    192]`` the new garment's mask, ``labels`` ``float32 [1, 14, 256, 192]`` the body's labels with
-    the arms that the photo shows, one-hot.
+    ``body`` ``int64 [256, 192]`` is G1's layout without the garment (``ACGPN14``), ``garment``
+    ``float32 [1, 1, 256, 192]`` the new garment's mask, ``labels`` ``float32 [1, 14, 256, 192]``
+    the body's labels with the arms that the photo shows, one-hot.
     """
 
     body: Tensor
-    certainty: Tensor
     garment: Tensor
     labels: Tensor
     arms: tuple[Tensor, Tensor]
@@ -108,13 +106,12 @@ class TryOnChain:
             mask = self.networks.g2(
                 torch.cat((shown, one_hot(ids, CHANNELS), person.pose, noise[1]), 1)
             )
-        certainty = torch.sigmoid(mask.float())
-        new = dilated((certainty > 0.5).float(), 1)
+        new = dilated((torch.sigmoid(mask.float()) > 0.5).float(), 1)
         for arm in ARMS:
             new = new * (ids != arm)
         if self.parity:
             new = new * (person.labels > 0)
-        return _with_arms(person, ids, certainty, new)
+        return _with_arms(person, ids, new)
 
     @torch.inference_mode()
     def warp(self, garment: GarmentConditions, target: Tensor) -> Warped:
@@ -156,7 +153,7 @@ def fused(labels: Tensor) -> Tensor:
     return torch.where(hidden, int(ACGPN14.UPPER), labels)
 
 
-def _with_arms(person: PersonConditions, ids: Tensor, certainty: Tensor, new: Tensor) -> Layout:
+def _with_arms(person: PersonConditions, ids: Tensor, new: Tensor) -> Layout:
     """The layout with arms that were seen as they were seen, and the others as they are found."""
     worn = person.labels == ACGPN14.UPPER
     labels = torch.where((ids == ARMS[0]) | (ids == ARMS[1]), 0, ids)
@@ -167,7 +164,7 @@ def _with_arms(person: PersonConditions, ids: Tensor, certainty: Tensor, new: Te
         whole = hidden | (~worn & (person.labels == arm))
         labels = torch.where(whole, int(arm), labels)
     labels = torch.where(new[0, 0] > 0, 0, labels)
-    return Layout(ids, certainty, new, one_hot(labels, CHANNELS), (bigger[0], bigger[1]))
+    return Layout(ids, new, one_hot(labels, CHANNELS), (bigger[0], bigger[1]))
 
 
 def kept_of_photo(person: PersonConditions, layout: Layout) -> Tensor:

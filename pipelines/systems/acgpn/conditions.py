@@ -16,9 +16,10 @@ from PIL import Image as PilImage
 from torch import Tensor
 
 from pipelines.body import scaled
-from pipelines.labels import ACGPN14, LIP20, merge_table
+from pipelines.labels import ACGPN14, LIP20
 from pipelines.networks.pictures import levels
 from pipelines.preprocess.pose_heatmap import pose_squares
+from pipelines.relabel import relabel
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.acgpn.config import ACGPNConfig
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE
@@ -78,17 +79,14 @@ def garment_conditions(
 
 def labels_of(parse: ParseMap, config: ACGPNConfig) -> NDArray[np.uint8]:
     """``ACGPN14`` ids of LIP20 ids, ``uint8 [256, 192]``."""
-    return lip_labels(resized(parse.ids, nearest=True), config)
+    return lip_labels(ParseMap(resized(parse.ids, nearest=True), parse.labels), config)
 
 
-def lip_labels(ids: NDArray[np.uint8], config: ACGPNConfig) -> NDArray[np.uint8]:
+def lip_labels(parse: ParseMap, config: ACGPNConfig) -> NDArray[np.uint8]:
     """``ACGPN14`` ids of LIP20 ids, of the same shape."""
-    table = np.zeros(256, np.uint8)
-    for source, target in merge_table(LIP20, ACGPN14).items():
-        table[source] = target
+    found = relabel(parse, ACGPN14).ids
     if config.neck == "skin":
-        table[LIP20.NECK] = ACGPN14.FACE
-    found: NDArray[np.uint8] = table[ids]
+        found = np.where(parse.ids == LIP20.NECK, np.uint8(ACGPN14.FACE), found)
     return found
 
 

@@ -92,13 +92,13 @@ class ClothesWarping(UNet):
         *,
         width: int = 64,
         spline_width: int = 8,
-        size: Size = PUBLISHED_SIZE,
         align_corners: bool = False,
     ) -> None:
         super().__init__(4, 4, width=width)
-        self.stn = SpatialTransformer(width=spline_width, size=size)
+        self.stn = SpatialTransformer(width=spline_width)
         self.align_corners = align_corners
 
+    # the published network is a U-Net whose forward takes what its spline needs
     def forward(self, cloth: Tensor, target_mask: Tensor, source_mask: Tensor) -> Warped:  # type: ignore[override]
         """Bend ``cloth [B, 3, H, W]`` with its mask (``[B, 1, H, W]``, 0 or 1) to a target mask."""
         points = self.stn(torch.cat((source_mask, target_mask, cloth), 1))
@@ -120,16 +120,14 @@ class ClothesWarping(UNet):
 class SpatialTransformer(nn.Module):
     """Masks and garment ``[B, 5, 256, 192]`` to control points ``[B, 25, 2]`` in -1..1, (x, y)."""
 
-    def __init__(self, *, width: int = 8, size: Size = PUBLISHED_SIZE) -> None:
+    def __init__(self, *, width: int = 8) -> None:
         super().__init__()
         self.loc_net = nn.Module()
         self.loc_net.add_module("cnn", _Localization(width))
-        self.tps = PublishedSpline(size)
+        self.tps = PublishedSpline()
 
     def forward(self, x: Tensor) -> Tensor:
         """Points, which are the lattice itself before any training."""
-        if tuple(x.shape[-2:]) != PUBLISHED_SIZE:
-            x = F.interpolate(x, size=tuple(PUBLISHED_SIZE))
         made: Tensor = self.loc_net.get_submodule("cnn")(x)
         return made.view(-1, _POINTS, 2)
 
@@ -169,12 +167,12 @@ class PublishedSpline(TpsGrid):
     move the garment by pixels.
     """
 
-    def __init__(self, size: Size) -> None:
-        super().__init__(size, ACGPN)
+    def __init__(self) -> None:
+        super().__init__(PUBLISHED_SIZE, ACGPN)
         control = lattice(ACGPN)
         self.register_buffer("inverse_kernel", spline_inverse(control).float())
         self.register_buffer("padding_matrix", torch.zeros(3, 2))
-        basis = spline_basis(pixel_places(size, ACGPN), control)
+        basis = spline_basis(pixel_places(PUBLISHED_SIZE, ACGPN), control)
         self.register_buffer("target_coordinate_repr", basis.float())
 
     def _load_from_state_dict(self, *_: Any, **__: Any) -> None:

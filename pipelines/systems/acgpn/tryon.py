@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from torch import Tensor
 
-from pipelines.checkpoint_files import check_file
-from pipelines.garments.prepare import worn_part
+from pipelines.checkpoint_files import check_files
 from pipelines.labels import ACGPN14
 from pipelines.networks.pictures import as_levels, as_plane, quantised
-from pipelines.rendering.canvas import Canvas, find_canvas, off_canvas, on_canvas
-from pipelines.rendering.garment import RenderGarment, make_garment
-from pipelines.rendering.render import LayoutLabels, Prediction, Rendered, render
-from pipelines.rendering.scene import Floats, Scene, make_scene
-from pipelines.rendering.verdict import GarmentEvidence, PersonEvidence, judged
+from pipelines.rendering.canvas import off_canvas
+from pipelines.rendering.dressing import (
+    PreparedGarment,
+    PreparedPerson,
+    dressed,
+    prepare_garment,
+    prepare_person,
+)
+from pipelines.rendering.render import LayoutLabels, Prediction
+from pipelines.rendering.scene import Floats
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
 from pipelines.systems.acgpn.chain import ChainResult, TryOnChain
 from pipelines.systems.acgpn.conditions import (
@@ -49,26 +52,6 @@ _OUTLINE_SIGMA = 0.8
 """Blur of a layout's outlines, in pixels of 256x192, without which they would show their steps."""
 
 
-@dataclass(frozen=True, eq=False)
-class PreparedPerson:
-    """Everything that depends on the person alone."""
-
-    person: PersonInputs
-    canvas: Canvas
-    conditions: PersonConditions
-    scene: Scene
-    evidence: PersonEvidence
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedGarment:
-    """Everything that depends on the garment alone."""
-
-    conditions: GarmentConditions
-    render: RenderGarment
-    evidence: GarmentEvidence
-
-
 class ACGPNTryOn:
     """Dresses people with weights of ``acgpn.g1``, ``.g2``, ``.u`` and ``.g``.
 
@@ -84,39 +67,37 @@ class ACGPNTryOn:
         device: str = "cpu",
         precision: str = "fp32",
     ) -> None:
-        for family, sha256 in (weights_sha256 or {}).items():
-            check_file(weights[family], sha256)
+        check_files(weights, weights_sha256)
         networks = read_networks(weights)
         self.config = networks.config
         self.chain = TryOnChain(networks, device=device, precision=precision)
 
-    def prepare_person(self, person: PersonInputs) -> PreparedPerson:
+    def prepare_person(self, person: PersonInputs) -> PreparedPerson[PersonConditions]:
         """Take a person apart. Raises ``ItemError`` (``uncertain_pose``)."""
-        canvas = find_canvas(person)
-        shown = on_canvas(person, canvas)
-        scene = make_scene(shown, PUBLISHED_SIZE)
-        conditions = person_conditions(shown, self.config, device=self.chain.device)
-        return PreparedPerson(person, canvas, conditions, scene, PersonEvidence.of(person, scene))
 
-    def prepare_garment(self, garment: GarmentInputs) -> PreparedGarment:
+        def known(shown: PersonInputs) -> PersonConditions:
+            return person_conditions(shown, self.config, device=self.chain.device)
+
+        return prepare_person(person, PUBLISHED_SIZE, known)
+
+    def prepare_garment(self, garment: GarmentInputs) -> PreparedGarment[GarmentConditions]:
         """Make a garment ready. Raises ``ItemError`` (``no_garment``)."""
-        worn = worn_part(garment)
-        return PreparedGarment(
-            conditions=garment_conditions(worn, device=self.chain.device),
-            render=make_garment(worn),
-            evidence=GarmentEvidence.of(garment),
-        )
+
+        def known(worn: GarmentInputs) -> GarmentConditions:
+            return garment_conditions(worn, device=self.chain.device)
+
+        return prepare_garment(garment, known)
 
     def dress(
         self,
-        person: PreparedPerson,
-        garment: PreparedGarment,
+        person: PreparedPerson[PersonConditions],
+        garment: PreparedGarment[GarmentConditions],
         *,
         seed: int,
         save_stages: bool = False,
     ) -> TryOnResult:
         """Dress a person; ``seed`` draws the noise of the networks."""
-        found = self.chain(person.conditions, garment.conditions, seed=seed)
+        found = self.chain(person.known, garment.known, seed=seed)
         ids = layout_ids(found)
         made = Prediction.of(
             _soft(ids),
@@ -126,25 +107,16 @@ class ACGPNTryOn:
             cover=as_plane(found.warp.mask),
             grid=self.chain.grid(found.warp)[0].float().cpu().numpy(),
         )
-        rendered = render(person.scene, garment.render, made)
-        verdict, measures = judged(
-            person.evidence, garment.evidence, person.scene, made, np.isin(ids, _SHOWN)
-        )
-        nothing = np.zeros(person.canvas.photo, np.float32)
-        return TryOnResult(
-            image=off_canvas(rendered.image, person.canvas, person.person.image),
-            edited=off_canvas(rendered.edited, person.canvas, nothing),
-            score=verdict.score,
-            flags=verdict.flags,
-            measures=measures,
-            stages=_stages(person.canvas, found, ids, rendered) if save_stages else {},
-        )
+        stages = _stages(found, ids) if save_stages else None
+        return dressed(person, garment, made, np.isin(ids, _SHOWN), stages)
 
-    def predict_layout(self, person: PreparedPerson, garment: PreparedGarment) -> ParseMap:
+    def predict_layout(
+        self, person: PreparedPerson[PersonConditions], garment: PreparedGarment[GarmentConditions]
+    ) -> ParseMap:
         """The layout of the dressed person, ACGPN14 ids of the person image's size."""
-        layout = self.chain.layout(person.conditions, garment.conditions, seed=0)
+        layout = self.chain.layout(person.known, garment.known, seed=0)
         found = _at_size(_ids(layout.labels, layout.garment), person.canvas.size)
-        rest = lip_labels(person.person.parse.ids, self.config)
+        rest = lip_labels(person.person.parse, self.config)
         return ParseMap(off_canvas(found, person.canvas, rest), ACGPN14)
 
 
@@ -172,11 +144,8 @@ def _at_size(ids: Array, size: Size) -> Array:
     return np.asarray(np.stack(maps).argmax(0), np.uint8)
 
 
-def _stages(
-    canvas: Canvas, found: ChainResult, ids: Array, rendered: Rendered
-) -> dict[str, Array | ParseMap]:
-    """Intermediate pictures, those of the networks at their own size."""
-    nothing = np.zeros(canvas.photo, np.float32)
+def _stages(found: ChainResult, ids: Array) -> dict[str, Array | ParseMap]:
+    """Intermediate pictures of the networks, at their own size."""
     return {
         "predicted_layout": ParseMap(ids, ACGPN14),
         "warped_garment": quantised(found.warp.garment),
@@ -184,6 +153,4 @@ def _stages(
         "refined_garment": quantised(found.garment),
         "kept": quantised(found.kept),
         "generated": quantised(found.picture),
-        "garment_alpha": off_canvas(rendered.cloth, canvas, nothing),
-        "edited": off_canvas(rendered.edited, canvas, nothing),
     }

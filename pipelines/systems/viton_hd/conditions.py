@@ -15,15 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.body import BODY25_TO_COCO18, scaled
-from pipelines.labels import LIP20, VITONHD13, VITONHD13_TO_VITONHD7, merge_table
+from pipelines.labels import VITONHD13, VITONHD13_TO_VITONHD7
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
 from pipelines.networks.pictures import levels, one_hot, resized
 from pipelines.preprocess.agnostic import image_agnostic, parse_agnostic
 from pipelines.preprocess.pose_image import draw_pose
+from pipelines.relabel import relabel
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.config import ConditionsConfig
 from pipelines.types import Image, Keypoints, ParseMap, Pose, Size
@@ -90,11 +90,11 @@ def person_conditions(
         pose = scaled(pose, size.width / width, size.height / height)
     if pose_picture is None:
         pose_picture = draw_pose_picture(pose, size, config.pose_points)
-    groups = one_hot(grouped(parse_agnostic(parse, pose).ids), len(VITONHD13)).to(device)
+    groups = relabel(parse_agnostic(parse, pose), VITONHD13).ids
     agnostic = levels(image_agnostic(image, parse, pose, config.agnostic)).to(device)
     drawn = levels(resized(pose_picture, size)).to(device)
     return PersonConditions(
-        parse_agnostic=bilinear(groups, MATCHING),
+        parse_agnostic=bilinear(one_hot(groups, len(VITONHD13)).to(device), MATCHING),
         pose_bilinear=bilinear(drawn, MATCHING),
         pose_nearest=nearest(drawn, MATCHING),
         agnostic_nearest=nearest(agnostic, MATCHING),
@@ -140,15 +140,6 @@ def _body_alone(pose: Pose) -> Pose:
     kept = [*BODY25_TO_COCO18, 8]
     score[kept] = pose.body.score[kept]
     return Pose(Keypoints(np.where(score[:, None] > 0, pose.body.xy, 0), score))
-
-
-def grouped(ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """VITONHD13 ids of LIP20 ids."""
-    table = np.zeros(256, np.uint8)
-    for source, target in merge_table(LIP20, VITONHD13).items():
-        table[source] = target
-    found: NDArray[np.uint8] = table[ids]
-    return found
 
 
 def seven_of_thirteen(labels: Tensor) -> Tensor:

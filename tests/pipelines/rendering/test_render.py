@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.labels import LIP20, VITONHD13
+from pipelines.relabel import relabel
 from pipelines.rendering.garment import draw_garment as draw_bent
 from pipelines.rendering.garment import make_garment
 from pipelines.rendering.measures import (
@@ -19,8 +20,7 @@ from pipelines.rendering.measures import (
 from pipelines.rendering.render import LayoutLabels, Prediction, new_garment, render
 from pipelines.rendering.scene import make_scene
 from pipelines.stage import GarmentInputs
-from pipelines.systems.viton_hd.conditions import grouped
-from pipelines.types import Size
+from pipelines.types import ParseMap, Size
 
 FACTOR = 4
 SMALL = Size(256, 192)
@@ -43,7 +43,7 @@ def prediction(target, worn_small, cover):
     small = cv2.resize(target.image, SMALL[::-1], interpolation=cv2.INTER_AREA)
     ids = cv2.resize(target.parse.ids, SMALL[::-1], interpolation=cv2.INTER_NEAREST)
     return Prediction.of(
-        one_hot(grouped(ids)),
+        one_hot(relabel(ParseMap(ids, LIP20), VITONHD13).ids),
         LABELS,
         picture=small.astype(np.float32),
         warped=worn_small.astype(np.float32),

@@ -1,9 +1,13 @@
 """Configs as they are stored with weights."""
 
 import json
+from dataclasses import replace
 
 import pytest
+from viton_hd_files import CONDITIONS, tiny_configs, write_files
 
+from pipelines import registry
+from pipelines.errors import InputError
 from pipelines.systems.viton_hd.config import (
     ALIAS,
     FAMILIES,
@@ -56,3 +60,11 @@ def test_what_is_not_stored_is_as_published():
 def test_what_cannot_be_built_is_refused(family, values, said):
     with pytest.raises(ValueError, match=said):
         config_from_json(family, values)
+
+
+def test_files_whose_inputs_differ_are_refused(tmp_path):
+    files = write_files(tmp_path / "ours")
+    other = tiny_configs(replace(CONDITIONS, agnostic="v3.2"))
+    mixed = {**files, GMM: write_files(tmp_path / "theirs", other)[GMM]}
+    with pytest.raises(InputError, match="v3.2"):
+        registry.tryon_system("viton-hd", {"weights": mixed})
