@@ -86,8 +86,8 @@ def worn_garment(person: PersonInputs) -> GarmentConditions:
 
 def body_of(ids: NDArray[np.uint8], config: CPVTONConfig) -> Mask:
     """Where a person and their clothes are, of LIP20 ids; ``bool`` of the same shape."""
-    body = ids != LIP20.BACKGROUND
-    return body & (ids != LIP20.NECK) if config.neck == "background" else body
+    outside = (LIP20.BACKGROUND, LIP20.NECK) if config.neck == "background" else (LIP20.BACKGROUND,)
+    return np.isin(ids, outside, invert=True)
 
 
 def kept_mask(ids: NDArray[np.uint8], labels: frozenset[int], config: CPVTONConfig) -> Mask:
@@ -101,7 +101,7 @@ def body_shape(body: Mask) -> Tensor:
 
     ``float32 [1, 1, 256, 192]`` in -1..1, 1 = inside.
     """
-    coarse = resized(body.astype(np.uint8) * 255, _COARSE)
+    coarse = resized(np.where(body, np.uint8(255), np.uint8(0)), _COARSE)
     return _plane(resized(coarse, PUBLISHED_SIZE))
 
 
@@ -109,6 +109,11 @@ def kept_of_photo(photo: Image, kept: Mask) -> Tensor:
     """The photo ``uint8 [256, 192, 3]`` on black: ``float32 [1, 3, 256, 192]`` in -1..1."""
     inside = torch.from_numpy(kept)
     return torch.where(inside, levels(photo), -1.0)
+
+
+def photo_channels(seen: Tensor) -> Tensor:
+    """What a network sees of the photo ``[B, 3, H, W]``, of all it sees of the person."""
+    return seen[:, 1:4]
 
 
 def pose_maps(pose: Pose, photo_hw: tuple[int, ...]) -> Tensor:

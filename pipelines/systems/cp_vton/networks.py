@@ -97,6 +97,7 @@ class TOM(SkipUNet):
         super().__init__(AGNOSTIC_CHANNELS + (4 if plus else 3), 4, width=width)
         self.plus = plus
 
+    # the published network is a U-Net whose input and output the published scripts take apart
     def forward(self, agnostic: Tensor, garment: Tensor, mask: Tensor) -> Composed:  # type: ignore[override]
         """From ``[B, 22, H, W]``, ``[B, 3, H, W]`` and ``[B, 1, H, W]``, multiples of 64."""
         seen = (agnostic, garment, mask) if self.plus else (agnostic, garment)

@@ -37,8 +37,8 @@ _REACH = 16.0
 """Pixels over which the background's colours are continued behind the worn garment."""
 _OUTLINE_SIGMA = 0.8
 """Blur of decisions that are made pixel by pixel."""
-_SIDES_WITH_BODY = 8.0
-"""Levels by which the background must be nearer: a worn garment had a body behind it."""
+_WAIST = 0.7
+"""Height of the waist, from neck to hips."""
 _FEWEST = 10
 """Pixels of a label from which its colour is taken."""
 _NEVER = np.float32(1e3)
@@ -77,10 +77,17 @@ def behind(scene: Scene, picture: Floats, upper: Mask) -> tuple[Floats, Mask]:
     from_ground = _distance(picture, _continued(picture, ground & ~upper))
     from_skin = _distance(picture, _mean(picture, np.isin(scene.ids, _SKIN) & ~upper))
     from_lower = _distance(picture, _mean(picture, np.isin(scene.ids, _LOWER) & ~upper))
+    from_lower[: _waist(scene.trunk)] = _NEVER
     nearest = np.minimum(from_skin, from_lower)
-    person = np.where(worn, from_ground + _SIDES_WITH_BODY > nearest, ~ground) | upper
+    person = np.where(worn, from_ground > nearest, ~ground) | upper
     lower = np.where(worn, from_lower < from_skin, np.isin(scene.ids, _LOWER))
     return _smooth(person) - _HALF, _smooth(lower & ~upper) > _HALF
+
+
+def _waist(trunk: Mask) -> int:
+    """The first row in which lower clothes may show."""
+    rows = np.nonzero(trunk.any(1))[0]
+    return int(rows[0] + _WAIST * (rows[-1] - rows[0])) if len(rows) else 0
 
 
 def _continued(picture: Floats, known: Mask) -> Floats | None:
