@@ -93,13 +93,17 @@ _MARKS = (
         )
         for name, channels in (("d1", 51), ("d2", 38), ("d", 27), ("d3", 7))
     ),
-    _Mark(Published("cp-vton.tom", "CP-VTON's TOM"), "model.model.0.weight", 25),
-    _Mark(Published("cp-vton-plus.tom", "CP-VTON+'s TOM"), "model.model.0.weight", 26),
+    _Mark(Published("cp-vton.tom", "CP-VTON's TOM", importable=True), "model.model.0.weight", 25),
+    _Mark(
+        Published("cp-vton-plus.tom", "CP-VTON+'s TOM", importable=True),
+        "model.model.0.weight",
+        26,
+    ),
 )
 _MATCHERS = {
     (7, 3): Published("viton-hd.gmm", "VITON-HD's GMM", importable=True),
-    (22, 3): Published("cp-vton.gmm", "CP-VTON's GMM"),
-    (22, 1): Published("cp-vton-plus.gmm", "CP-VTON+'s GMM"),
+    (22, 3): Published("cp-vton.gmm", "CP-VTON's GMM", importable=True),
+    (22, 1): Published("cp-vton-plus.gmm", "CP-VTON+'s GMM", importable=True),
 }
 
 

@@ -22,6 +22,8 @@ from pipelines.checkpoint_manifest import RESEARCH
 from pipelines.errors import InputError
 from pipelines.systems.acgpn import config as acgpn_config
 from pipelines.systems.acgpn import weights as acgpn
+from pipelines.systems.cp_vton import config as cp_vton_config
+from pipelines.systems.cp_vton import weights as cp_vton
 from pipelines.systems.viton_hd import config as viton_hd_config
 from pipelines.systems.viton_hd import weights as viton_hd
 from pipelines.training.export import WeightsMetadata, write_weights
@@ -93,6 +95,9 @@ def _published_network(family: str) -> tuple[nn.Module, dict[str, Any]]:
     if family in acgpn_config.FAMILIES:
         shape = acgpn_config.ACGPNConfig()
         return acgpn.build_network(family, shape), acgpn_config.config_to_json(shape)
+    if family in (*cp_vton_config.FAMILIES, *cp_vton_config.PLUS_FAMILIES):
+        made = cp_vton_config.config_from_json(family, {})
+        return cp_vton.build_network(family, made), cp_vton_config.config_to_json(made)
     config = viton_hd_config.config_from_json(family, {})
     return viton_hd.build_network(config), viton_hd_config.config_to_json(config)
 

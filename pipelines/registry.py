@@ -15,6 +15,8 @@ from pipelines.segmentation.maskrcnn_settings import PARSER_MASKRCNN
 from pipelines.segmentation.yolo_settings import PARSER_YOLO
 from pipelines.stage import Stage, StageInfo, Subject, TryOnSystem
 from pipelines.systems.acgpn.config import FAMILIES as ACGPN_FAMILIES
+from pipelines.systems.cp_vton.config import FAMILIES as CP_VTON_FAMILIES
+from pipelines.systems.cp_vton.config import PLUS_FAMILIES as CP_VTON_PLUS_FAMILIES
 from pipelines.systems.viton_hd.config import FAMILIES as VITON_HD_FAMILIES
 from pipelines.systems.viton_hd.train_settings import (
     VITON_HD,
@@ -108,6 +110,32 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
             summary="landmark and contour warping, no weights (Apache-2.0)",
         ),
         "pipelines.systems.geometric.tryon:GeometricTryOn",
+    ),
+    "cp-vton": (
+        StageInfo(
+            name="tryon-cp-vton",
+            version=1,
+            subject=Subject.PAIR,
+            inputs=_DRESSING,
+            outputs=(),
+            params=("device", "precision"),
+            summary="learned spline and composition (Wang et al. 2018); weights: import them",
+            weights=CP_VTON_FAMILIES,
+        ),
+        "pipelines.systems.cp_vton.tryon:CPVTONTryOn",
+    ),
+    "cp-vton-plus": (
+        StageInfo(
+            name="tryon-cp-vton-plus",
+            version=1,
+            subject=Subject.PAIR,
+            inputs=_DRESSING,
+            outputs=(),
+            params=("device", "precision"),
+            summary="CP-VTON matched by masks (Minar et al. 2020); weights: import them",
+            weights=CP_VTON_PLUS_FAMILIES,
+        ),
+        "pipelines.systems.cp_vton.tryon:CPVTONPlusTryOn",
     ),
     "acgpn": (
         StageInfo(

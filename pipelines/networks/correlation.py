@@ -97,11 +97,18 @@ class GeometricMatcher(nn.Module):
         """What depends on the garment only, ``[B, 8 * width, 16, 12]``."""
         return normalised(self.extractionB(_checked(b)), self.epsilon)
 
+    def person_features(self, a: Tensor) -> Tensor:
+        """What depends on the person only, ``[B, 8 * width, 16, 12]``."""
+        return normalised(self.extractionA(_checked(a)), self.epsilon)
+
     def matched(self, a: Tensor, garment_features: Tensor) -> Tensor:
-        """Parameters of the warp, from features made before; regressed in float32 in any case."""
-        person = normalised(self.extractionA(_checked(a)), self.epsilon)
-        with torch.autocast(a.device.type, enabled=False):
-            volume = correlation(person.float(), garment_features.float())
+        """Parameters of the warp, from the garment's features made before."""
+        return self.between(self.person_features(a), garment_features)
+
+    def between(self, person_features: Tensor, garment_features: Tensor) -> Tensor:
+        """Parameters of the warp, from both features; regressed in float32 in any case."""
+        with torch.autocast(person_features.device.type, enabled=False):
+            volume = correlation(person_features.float(), garment_features.float())
             made: Tensor = self.regression(volume)
         return made
 

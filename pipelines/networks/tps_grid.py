@@ -38,6 +38,7 @@ class TpsConvention:
 VITON_HD = TpsConvention(control=0.9, pixels=0.9, x_slow=True, offsets=True)
 """parity: offsets of zero do not give the identity but the central 90 %, magnified."""
 CP_VTON = TpsConvention(control=1.0, pixels=1.0, x_slow=True, offsets=True)
+"""Offsets of zero give the identity where a picture is sampled with aligned corners."""
 ACGPN = TpsConvention(control=0.9, pixels=1.0, x_slow=False, offsets=False)
 
 
@@ -79,6 +80,15 @@ class TpsGrid(nn.Module):
             self._kept = None  # not both at a time
             self._kept = size, tps_matrix(size, self.convention, self.grid_size).to(device)
         return self._kept[1]
+
+
+def unaligned(grid: Tensor, size: Size) -> Tensor:
+    """A grid ``[B, H, W, 2]`` that was meant for aligned corners, for sampling without them.
+
+    ``size`` is that of the picture that it samples: -1 and 1 were the centres of its outermost
+    pixels, and become their outer edges.
+    """
+    return grid * grid.new_tensor([(side - 1) / side for side in (size.width, size.height)])
 
 
 def lattice(convention: TpsConvention, grid_size: int = 5) -> Tensor:

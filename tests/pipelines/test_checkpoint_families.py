@@ -26,6 +26,7 @@ FAMILIES = {
 
 IMPORTABLE = {"viton-hd.seg", "viton-hd.gmm", "viton-hd.alias"}
 IMPORTABLE |= {"acgpn.g1", "acgpn.g2", "acgpn.u", "acgpn.g"}
+IMPORTABLE |= {"cp-vton.gmm", "cp-vton.tom", "cp-vton-plus.gmm", "cp-vton-plus.tom"}
 
 
 @pytest.mark.parametrize(("network", "family"), FAMILIES.items())
@@ -47,3 +48,4 @@ def test_what_can_be_imported_is_named():
     named = " ".join(known_networks())
     assert len(known_networks()) == len(IMPORTABLE)
     assert named.count("VITON-HD's") == 3 and named.count("ACGPN's") == 4
+    assert named.count("CP-VTON's") == 2 and named.count("CP-VTON+'s") == 2

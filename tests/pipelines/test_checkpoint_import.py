@@ -17,6 +17,7 @@ from pipelines.checkpoint_legacy import convert, read_state
 from pipelines.errors import ConfigError, InputError
 from pipelines.systems.acgpn.networks import ClothesWarping
 from pipelines.systems.acgpn.weights import read_network
+from pipelines.systems.cp_vton.weights import read_networks
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,24 @@ def test_acgpns_warp_comes_back_with_a_spline_of_its_own(tmp_path):
     torch.testing.assert_close(
         network.stn.tps.inverse_kernel, ClothesWarping().stn.tps.inverse_kernel
     )
+
+
+@pytest.mark.parametrize(("network", "neck"), [("cpvton", "background"), ("cpvtonplus", "body")])
+def test_cp_vtons_networks_come_back_with_their_generations_inputs(network, neck, tmp_path):
+    folder, system = tmp_path / "mine", {"cpvton": "cp-vton", "cpvtonplus": "cp-vton-plus"}[network]
+    files, states = {}, {}
+    for part in ("gmm", "tom"):
+        state = golden_state(published_shapes(f"{network}_{part}"))
+        torch.save(state, tmp_path / f"{part}_final.pth")
+        made = import_checkpoint(tmp_path / f"{part}_final.pth", folder)
+        assert (made.name, made.family) == (f"{part}_final", f"{system}.{part}")
+        files[made.family], states[part] = made.path, state
+    networks = read_networks(files, list(files))
+    assert (networks.config.width, networks.config.neck) == (64, neck)
+    assert networks.gmm.align_corners and networks.gmm.plus == networks.tom.plus == (neck == "body")
+    for part, network in (("gmm", networks.gmm), ("tom", networks.tom)):
+        for name, tensor in network.state_dict().items():
+            torch.testing.assert_close(tensor, states[part][name], atol=1e-3, rtol=1e-3)
 
 
 def test_full_precision_loses_nothing(published, tmp_path):
@@ -181,13 +200,13 @@ def test_tensors_that_are_no_weights_are_refused(published, tmp_path, value, wor
 
 
 def test_networks_of_later_versions_are_called_by_their_names(tmp_path):
-    shapes = published_shapes("cpvton_tom")
+    shapes = published_shapes("acgpn_D1")
     torch.save(
         {n: torch.zeros(1).half().expand(s).clone() for n, s in shapes.items()},
-        tmp_path / "tom.pth",
+        tmp_path / "latest_net_D1.pth",
     )
-    told = refusal(tmp_path / "tom.pth", tmp_path)
-    assert told.code == "later_version" and "CP-VTON's TOM" in told.message
+    told = refusal(tmp_path / "latest_net_D1.pth", tmp_path)
+    assert told.code == "later_version" and "ACGPN's discriminator D1" in told.message
 
 
 def test_a_checkpoint_that_takes_too_long_is_given_up(published, tmp_path):

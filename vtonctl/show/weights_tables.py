@@ -64,13 +64,22 @@ def imported(document: ImportDocument) -> list[Shown]:
         for row in document.imported:
             size = f"{row.bytes / 1e6:.1f} MB {row.precision}"
             table.add_row(Text(row.name), row.network, row.family, size, Text(row.licence))
-        names = " ".join(f"--weights {shlex.quote(name)}" for name in document.usable_as)
-        system = document.imported[0].family.partition(".")[0]
-        shown += [table, Text(f"in {document.folder}")]
-        shown += [Text(f"next: vtonctl tryon ROOT --system {system} {names}")]
+        shown += [table, Text(f"in {document.folder}"), *_uses(document)]
     for failure in document.failures:
         shown += [Text(failure.message, "bold red"), Text(f"next: {failure.hint}")]
     return shown
+
+
+def _uses(document: ImportDocument) -> list[Shown]:
+    """What to type next, for each system that has got weights."""
+    of_system: dict[str, list[str]] = {}
+    for row, name in zip(document.imported, document.usable_as, strict=True):
+        system = row.family.partition(".")[0]
+        of_system.setdefault(system, []).append(f"--weights {shlex.quote(name)}")
+    return [
+        Text(f"next: vtonctl tryon ROOT --system {system} {' '.join(names)}")
+        for system, names in of_system.items()
+    ]
 
 
 def _users(document: WeightsDocument) -> list[Shown]:

@@ -17,6 +17,8 @@ from pipelines.networks.losses import (
     released_second_order_constraint,
     second_order_constraint,
 )
+from pipelines.networks.tps_grid import CP_VTON, TpsGrid
+from pipelines.types import Size
 
 
 def scored(*values):
@@ -134,6 +136,13 @@ def test_grid_regularisation_gives_the_published_number():
     grid = smooth("cpvtonplus.gic_grid", 2, 2, 256, 192).permute(0, 2, 3, 1)
     found = float(grid_regularisation(grid.double()))
     assert found == pytest.approx(0.0013906872595243526, rel=1e-6)
+
+
+def test_grid_regularisation_of_splines_gives_the_published_number():
+    grids = TpsGrid(Size(256, 192), CP_VTON)(0.3 * uniform("tps.theta", 3, 50))
+    found = float(grid_regularisation(grids.double()))
+    # the splines are rounded to float32, which second differences feel
+    assert found == pytest.approx(0.00024403848771549342, rel=2e-4)
 
 
 def test_even_grids_are_regular():

@@ -23,9 +23,8 @@ def calls(monkeypatch, tmp_path):
         if source.stem == "taken":
             raise ConfigError(f"{source}: taken", code="exists", hint="Another name.")
         path = folder / f"{source.stem}.safetensors"
-        return Imported(
-            source, path.stem, path, "viton-hd.seg", "a network", precision, "ab", 7, licence
-        )
+        family = "cp-vton.tom" if source.stem == "tom" else "viton-hd.seg"
+        return Imported(source, path.stem, path, family, "a network", precision, "ab", 7, licence)
 
     monkeypatch.setattr(checkpoint_import, "import_checkpoint", stand_in)
     monkeypatch.setattr(checkpoints, "user_folder", lambda: tmp_path / "mine")
@@ -45,6 +44,13 @@ def test_weights_go_to_the_users_folder(calls, tmp_path, capsys):
     app.run(["weights", "import", "seg_final.pth"])
     words = " ".join(capsys.readouterr().out.split())
     assert "next: vtonctl tryon ROOT --system viton-hd --weights seg_final" in words
+
+
+def test_each_system_is_named_with_its_own_weights(calls, capsys):
+    assert app.run(["weights", "import", "seg.pth", "tom.pth", "x.pth"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "next: vtonctl tryon ROOT --system viton-hd --weights seg --weights x next" in words
+    assert words.endswith("next: vtonctl tryon ROOT --system cp-vton --weights tom")
 
 
 def test_another_folder_is_named_by_path(calls, tmp_path, capsys):

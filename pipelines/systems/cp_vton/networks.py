@@ -1,0 +1,104 @@
+"""The two networks of CP-VTON and of CP-VTON+, with their published sizes and key names.
+
+Sources: Wang et al., "Toward Characteristic-Preserving Image-based Virtual Try-On Network" (ECCV
+2018); Minar et al., "CP-VTON+: Clothing Shape and Texture Preserving Image-Based Virtual Try-On"
+(CVPR Workshops 2020). Constructors load no weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipelines.networks.correlation import MATCHING_SIZE, GeometricMatcher
+from pipelines.networks.skip_unet import SkipUNet
+from pipelines.networks.tps_grid import CP_VTON, TpsGrid
+
+PUBLISHED_SIZE = MATCHING_SIZE
+"""256x192: the size of all inputs and results."""
+
+AGNOSTIC_CHANNELS = 22
+"""Of what both networks see of the person: body shape 1, kept part of the photo 3, pose 18."""
+
+_EPSILON = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Warped:
+    """The bent garment ``[B, 3, H, W]`` in -1..1, its mask ``[B, 1, H, W]`` in 0..1, and the grid
+    ``float32 [B, H, W, 2]`` that sampled them.
+    """  # noqa: D205 - one sentence
+
+    garment: Tensor
+    mask: Tensor
+    grid: Tensor
+
+
+class GMM(GeometricMatcher):
+    """The garment's warp: person ``[B, 22, 256, 192]`` and garment to theta and a sampling grid.
+
+    The garment is its photo ``[B, 3, 256, 192]``, or with ``plus`` its mask ``[B, 1, 256, 192]``.
+    ``align_corners`` is that of the sampling, see ``config.CPVTONConfig``.
+    """
+
+    def __init__(self, *, plus: bool = False, width: int = 64, align_corners: bool = True) -> None:
+        super().__init__(AGNOSTIC_CHANNELS, 1 if plus else 3, width=width, epsilon=_EPSILON)
+        self.grid = TpsGrid(PUBLISHED_SIZE, CP_VTON)
+        self.plus = plus
+        self.align_corners = align_corners
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Theta ``[B, 50]`` in -1..1 and the grid ``float32 [B, 256, 192, 2]``."""
+        theta = self.theta(a, b)
+        return theta, self.grid(theta)
+
+    def warped(self, garment: Tensor, mask: Tensor, grid: Tensor) -> Warped:
+        """A garment ``[B, 3, h, w]`` and its mask ``[B, 1, h, w]`` as a grid samples them.
+
+        Beyond its edge the photo goes on in its last colours, the mask is 0.
+        """
+        bent = F.grid_sample(garment, grid, padding_mode="border", align_corners=self.align_corners)
+        return Warped(bent, F.grid_sample(mask, grid, align_corners=self.align_corners), grid)
+
+
+@dataclass(frozen=True, eq=False)
+class Composed:
+    """What TOM gives: ``raw`` ``float32 [B, 4, H, W]``, and the bent garment that it was shown."""
+
+    raw: Tensor
+    garment: Tensor
+
+    @property
+    def rendered(self) -> Tensor:
+        """The network's own picture of the dressed person ``[B, 3, H, W]`` in -1..1."""
+        return torch.tanh(self.raw[:, :3])
+
+    @property
+    def share(self) -> Tensor:
+        """The composition mask ``[B, 1, H, W]``: how much of the bent garment is taken, 0..1."""
+        return torch.sigmoid(self.raw[:, 3:])
+
+    @property
+    def picture(self) -> Tensor:
+        """The dressed person ``[B, 3, H, W]`` in -1..1."""
+        return self.garment * self.share + self.rendered * (1 - self.share)
+
+
+class TOM(SkipUNet):
+    """The dressed person, from what is known of the person and the bent garment.
+
+    ``plus``: whether it is shown the bent garment's mask as well.
+    """
+
+    def __init__(self, *, plus: bool = False, width: int = 64) -> None:
+        super().__init__(AGNOSTIC_CHANNELS + (4 if plus else 3), 4, width=width)
+        self.plus = plus
+
+    # the published network is a U-Net whose input and output the published scripts take apart
+    def forward(self, agnostic: Tensor, garment: Tensor, mask: Tensor) -> Composed:  # type: ignore[override]
+        """From ``[B, 22, H, W]``, ``[B, 3, H, W]`` and ``[B, 1, H, W]``, multiples of 64."""
+        seen = (agnostic, garment, mask) if self.plus else (agnostic, garment)
+        return Composed(super().forward(torch.cat(seen, 1)).float(), garment)
