@@ -74,6 +74,21 @@ def inside(values: Tensor, region: Tensor) -> Tensor:
     return (values * weight).sum((1, 2)) / weight.sum((1, 2))
 
 
+def add_warp_figures(
+    figures: Averages, prefix: str, garment: Tensor, mask: Tensor, worn: Tensor, where: Tensor
+) -> None:
+    """Add ``iou``, ``l1`` and ``ssim`` of bent garments, with ``prefix`` before their names.
+
+    ``garment`` and ``worn`` ``[B, 3, H, W]`` in -1..1, both on white; ``mask`` and ``where`` bool
+    ``[B, H, W]``: where each of them is. IoU is that of the masks; L1 (of 0..1) and SSIM are those
+    where one of the two is.
+    """
+    either = mask | where
+    figures.add(prefix + "iou", (mask & where).sum((1, 2)) / either.sum((1, 2)))
+    figures.add(prefix + "l1", inside((garment - worn).abs().mean(1) / 2, either))
+    figures.add(prefix + "ssim", inside(ssim_maps(garment, worn), either))
+
+
 def batches_of(count: int, size: int) -> Iterator[Tensor]:
     """Indices of consecutive batches."""
     for first in range(0, count, size):

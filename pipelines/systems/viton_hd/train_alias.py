@@ -16,24 +16,23 @@ from pipelines.labels import VITONHD7
 from pipelines.networks.alias import seeded_noise
 from pipelines.networks.losses import discriminator_loss, feature_matching_loss, generator_loss
 from pipelines.networks.patchgan import MultiscaleDiscriminator
+from pipelines.networks.pictures import label_maps
 from pipelines.systems.viton_hd.chain_steps import alias_input, misalignment, warped
 from pipelines.systems.viton_hd.conditions import seven_of_thirteen
 from pipelines.systems.viton_hd.config import ALIASConfig, GMMConfig, config_to_json
 from pipelines.systems.viton_hd.networks import GMM
-from pipelines.systems.viton_hd.train_base import TaskData, VitonHDTask, xavier_started
-from pipelines.systems.viton_hd.train_data import Examples, examples, labels_as_maps
+from pipelines.systems.viton_hd.train_base import VitonHDTask
+from pipelines.systems.viton_hd.train_data import Examples, examples
 from pipelines.systems.viton_hd.train_gmm import warp_loss, warped_garment
 from pipelines.systems.viton_hd.train_seg import predicted_ids
-from pipelines.systems.viton_hd.train_settings import (
-    ALIASSettings,
-    AugmentSettings,
-    GMMSettings,
-)
+from pipelines.systems.viton_hd.train_settings import ALIASSettings, GMMSettings
 from pipelines.systems.viton_hd.weights import build_network
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_export import export_network
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
 from pipelines.training.tryon_perceptual import Perceptual
+from pipelines.training.tryon_settings import AugmentSettings
+from pipelines.training.tryon_task import TaskData, figure_rows, xavier_started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,7 +167,7 @@ class ALIASTask(VitonHDTask):
         assert self.helpers.seg is not None  # noqa: S101 - asked by the callers
         seeds = torch.tensor([devices.mix_seed(seed, k) for k in range(len(given.ids))])
         ids = predicted_ids(self.helpers.seg, given, seeds)
-        return labels_as_maps(seven_of_thirteen(ids), len(VITONHD7))
+        return label_maps(seven_of_thirteen(ids), len(VITONHD7))
 
     def _gmm(self, modules: Modules) -> GMM:
         """The warp: the trained one, or the one that was given."""
@@ -250,4 +249,4 @@ class ALIASTask(VitonHDTask):
 
     def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
         """Figure and value."""
-        return tuple({"figure": name, "value": value} for name, value in figures.items())
+        return figure_rows(figures)

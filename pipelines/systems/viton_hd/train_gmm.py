@@ -20,12 +20,14 @@ from pipelines.networks.losses import second_order_constraint
 from pipelines.systems.viton_hd.chain_steps import gmm_input, refiner_input, warped
 from pipelines.systems.viton_hd.config import GMMConfig
 from pipelines.systems.viton_hd.networks import GMM
-from pipelines.systems.viton_hd.train_augment import relit
-from pipelines.systems.viton_hd.train_base import INITIAL_DEVIATION, TaskData, VitonHDTask
+from pipelines.systems.viton_hd.train_base import VitonHDTask
 from pipelines.systems.viton_hd.train_data import Examples, examples
-from pipelines.systems.viton_hd.train_settings import AugmentSettings, GMMSettings
+from pipelines.systems.viton_hd.train_settings import GMMSettings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
-from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
+from pipelines.training.tryon_augment import relit
+from pipelines.training.tryon_figures import Averages, add_warp_figures, pixels, sheet
+from pipelines.training.tryon_settings import AugmentSettings
+from pipelines.training.tryon_task import INITIAL_DEVIATION, TaskData, figure_rows
 from pipelines.types import Size
 
 _WHITE = 1.0
@@ -106,7 +108,7 @@ class GMMTask(VitonHDTask):
 
     def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
         """Figure and value."""
-        return tuple({"figure": name, "value": value} for name, value in figures.items())
+        return figure_rows(figures)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,11 +203,10 @@ def _float32(device: torch.device) -> torch.autocast:
 
 
 def _judge(figures: Averages, prefix: str, given: Examples, warp: TrainedWarp) -> None:
-    found, worn = warp.mask[:, 0] > 0.5, _slice(given.parse, VITONHD7.UPPER)[:, 0] > 0
-    either, truth = found | worn, worn_on_white(given)
-    figures.add(prefix + "iou", (found & worn).sum((1, 2)) / either.sum((1, 2)))
-    figures.add(prefix + "l1", inside((warp.garment - truth).abs().mean(1) / 2, either))
-    figures.add(prefix + "ssim", inside(ssim_maps(warp.garment, truth), either))
+    worn = _slice(given.parse, VITONHD7.UPPER)[:, 0] > 0
+    add_warp_figures(
+        figures, prefix, warp.garment, warp.mask[:, 0] > 0.5, worn_on_white(given), worn
+    )
 
 
 def worn_on_white(given: Examples) -> Tensor:

@@ -18,6 +18,7 @@ from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
 from pipelines.networks.losses import discriminator_loss, generator_loss, label_cross_entropy
 from pipelines.networks.noise import binary_noise, drawn_noise
 from pipelines.networks.patchgan import MultiscaleDiscriminator
+from pipelines.networks.pictures import label_maps
 from pipelines.systems.viton_hd.chain_steps import (
     scaled_blur,
     seg_input,
@@ -25,11 +26,13 @@ from pipelines.systems.viton_hd.chain_steps import (
 )
 from pipelines.systems.viton_hd.config import SegConfig
 from pipelines.systems.viton_hd.networks import SegGenerator
-from pipelines.systems.viton_hd.train_base import TaskData, VitonHDTask, xavier_started
-from pipelines.systems.viton_hd.train_data import Examples, examples, labels_as_maps
-from pipelines.systems.viton_hd.train_settings import AugmentSettings, SegSettings
+from pipelines.systems.viton_hd.train_base import VitonHDTask
+from pipelines.systems.viton_hd.train_data import Examples, examples
+from pipelines.systems.viton_hd.train_settings import SegSettings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import label_pixels, pixels, sheet
+from pipelines.training.tryon_settings import AugmentSettings
+from pipelines.training.tryon_task import TaskData, xavier_started
 from pipelines.types import ParseMap, Size
 
 INPUT_CHANNELS = 21
@@ -78,7 +81,7 @@ class SegTask(VitonHDTask):
             given.person, given.garment, drawn_noise(len(given.ids), MATCHING, info.generator)
         )
         truth = _at_matching_size(given.ids)
-        real = labels_as_maps(truth, len(VITONHD13))
+        real = label_maps(truth, len(VITONHD13))
         generator: Any = modules["seg"]
         logits = generator.logits(seen).float()
         made = torch.sigmoid(logits)
