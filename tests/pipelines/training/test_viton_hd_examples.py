@@ -8,6 +8,7 @@ import torch
 from tryon_roots import garment, person
 
 from pipelines.body import scaled
+from pipelines.garments.prepare import worn_part
 from pipelines.labels import LIP20, VITONHD7, VITONHD13
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.conditions import garment_conditions, person_conditions
@@ -44,7 +45,7 @@ def test_inputs_of_a_batch_are_those_of_inference(kept):
         for name in vars(wanted):
             found = getattr(made.person, name)[row : row + 1]
             torch.testing.assert_close(found, getattr(wanted, name), atol=1e-6, rtol=0, msg=name)
-        worn = garment_conditions(something, CONFIG)
+        worn = garment_conditions(worn_part(something), CONFIG)
         for name in vars(worn):
             found = getattr(made.garment, name)[row : row + 1]
             torch.testing.assert_close(found, getattr(worn, name), atol=1e-6, rtol=0, msg=name)
