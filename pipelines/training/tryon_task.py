@@ -138,6 +138,14 @@ def xavier_started(network: nn.Module) -> nn.Module:
     return network
 
 
+def normal_started(network: nn.Module) -> nn.Module:
+    """Normal initialisation of a deviation of 0.02, pix2pixHD's; biases are as torch has them."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.weight, 0.0, INITIAL_DEVIATION)
+    return network
+
+
 def figure_rows(figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
     """Figure and value, for people."""
     return tuple({"figure": name, "value": value} for name, value in figures.items())
