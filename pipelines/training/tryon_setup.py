@@ -33,7 +33,7 @@ class Setup:
 
     def __init__(self, request: TrainRequest, report: ReportProgress) -> None:
         self.request, self._report = request, report
-        self.settings = DataSettings.of(request.settings)
+        self.settings = DataSettings.of({"start": "", **request.settings})
         self.augmentation = AugmentSettings.of(request.settings)
         self.loop = LoopSettings.from_settings(request.settings)
         self.roots = [find_root(path, self.settings.layout) for path in request.roots]

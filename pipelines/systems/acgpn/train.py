@@ -81,7 +81,7 @@ class TrainSetup(Setup):
         """The task of a stage.
 
         Not ``alone`` the networks before it are trained along; ``start`` names the weights to go
-        on from (None: those of the setting of this name).
+        on from (empty: none; None: what the setting ``start`` says).
         """
         path = self.start_file() if start is None else None
         if start:

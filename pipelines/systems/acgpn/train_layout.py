@@ -105,7 +105,7 @@ class G1Task(ACGPNTask):
 class G2Task(ACGPNTask):
     """``ClothMaskGenerator``: where the garment is on the person."""
 
-    best, trained, before = "iou", "g2", ("g1",)
+    trained, before = "g2", ("g1",)
     judged_channels = 37 + 1
 
     def __init__(
@@ -120,6 +120,8 @@ class G2Task(ACGPNTask):
     ) -> None:
         super().__init__(config, shared, settings, data, augmentation, helpers, start)
         self.settings = settings
+        # labels that are predicted are what it will be given
+        self.best = "predicted/iou" if self.predicts(helpers.networks) else "iou"
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""

@@ -7,10 +7,14 @@ nothing, of the released training. Batches, widths for a machine without a GPU a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+from pipelines.training.request import TrainerInfo
 from pipelines.training.settings import LoopSettings
 from pipelines.training.tryon_settings import (
+    INPUTS,
     AugmentSettings,
     DataSettings,
     Row,
@@ -153,3 +157,40 @@ ACGPN = ROW.info(
     "ACGPN's four networks in a row; minutes are shared out, steps and epochs are those of each; "
     "settings of one stage have its name before them, as g1_width"
 )
+
+_OF_STAGE: Mapping[str, GanSettings] = {
+    "g1": G1Settings(),
+    "g2": G2Settings(),
+    "u": USettings(),
+    "g": GSettings(),
+}
+_FILES = frozenset({"g1", "g2", "u"})
+
+ACGPN_TOGETHER = TrainerInfo(
+    name="acgpn.together",
+    summary="ACGPN's four networks in one step, as released; settings of one network have its "
+    "name before them, and g1_start names weights to go on from",
+    inputs=INPUTS,
+    defaults={
+        **{name: value for name, value in SHARED.items() if name != "start"},
+        **{f"{stage}_start": "" for stage in _OF_STAGE},
+        **{
+            f"{stage}_{name}": value
+            for stage, own in _OF_STAGE.items()
+            for name, value in own.defaults().items()
+            if name not in _FILES
+        },
+        **LOOP.defaults(),
+    },
+)
+
+
+def settings_together(values: Mapping[str, Any]) -> dict[str, GanSettings]:
+    """The settings of each network out of those of ``acgpn.together``."""
+    return {
+        stage: replace(
+            own,
+            **{name: values[f"{stage}_{name}"] for name in own.defaults() if name not in _FILES},
+        )
+        for stage, own in _OF_STAGE.items()
+    }
