@@ -15,6 +15,14 @@ from pipelines.segmentation.maskrcnn_settings import PARSER_MASKRCNN
 from pipelines.segmentation.yolo_settings import PARSER_YOLO
 from pipelines.stage import Stage, StageInfo, Subject, TryOnSystem
 from pipelines.systems.acgpn.config import FAMILIES as ACGPN_FAMILIES
+from pipelines.systems.acgpn.train_settings import (
+    ACGPN,
+    ACGPN_G,
+    ACGPN_G1,
+    ACGPN_G2,
+    ACGPN_TOGETHER,
+    ACGPN_U,
+)
 from pipelines.systems.cp_vton.config import FAMILIES as CP_VTON_FAMILIES
 from pipelines.systems.cp_vton.config import PLUS_FAMILIES as CP_VTON_PLUS_FAMILIES
 from pipelines.systems.viton_hd.config import FAMILIES as VITON_HD_FAMILIES
@@ -170,6 +178,12 @@ TRAINERS: dict[str, tuple[TrainerInfo, str]] = {
     "parser.ours": (PARSER_OURS, "pipelines.training.parse_trainer:train"),
     "parser.yolo": (PARSER_YOLO, "pipelines.segmentation.yolo_training:train"),
     "parser.maskrcnn": (PARSER_MASKRCNN, "pipelines.segmentation.maskrcnn_train:train"),
+    "acgpn": (ACGPN, "pipelines.systems.acgpn.train_all:train"),
+    "acgpn.g1": (ACGPN_G1, "pipelines.systems.acgpn.train:train_g1"),
+    "acgpn.g2": (ACGPN_G2, "pipelines.systems.acgpn.train:train_g2"),
+    "acgpn.u": (ACGPN_U, "pipelines.systems.acgpn.train:train_u"),
+    "acgpn.g": (ACGPN_G, "pipelines.systems.acgpn.train:train_g"),
+    "acgpn.together": (ACGPN_TOGETHER, "pipelines.systems.acgpn.train_joint:train"),
     "viton-hd": (VITON_HD, "pipelines.systems.viton_hd.train_all:train"),
     "viton-hd.seg": (VITON_HD_SEG, "pipelines.systems.viton_hd.train:train_seg"),
     "viton-hd.gmm": (VITON_HD_GMM, "pipelines.systems.viton_hd.train:train_gmm"),

@@ -24,6 +24,7 @@ from pipelines.evaluation.learned_metrics import (
     frechet_distance,
     kernel_distance,
 )
+from pipelines.evaluation.levels import LEVELS
 from pipelines.evaluation.tryon_sheet import Gallery
 from pipelines.labels import LIP20
 from pipelines.stage import TryOnResult
@@ -65,6 +66,8 @@ class TryOnCase:
     dressed: Mapping[str, Dressed]
     agnostic_mask: Mask | None = None
     """What the clothing-agnostic person hides; None where it could not be made."""
+    level: str = ""
+    """One of ``levels.LEVELS``; empty where the person cannot be sorted."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class PairScore:
     """Figures of one system on one pair; NaN where one is not defined."""
 
     item: str
+    level: str = ""
+    """One of ``levels.LEVELS``, or empty."""
     ssim: float = math.nan
     region_ssim: float = math.nan
     psnr: float = math.nan
@@ -98,6 +103,8 @@ class SystemScores:
     pairs: tuple[PairScore, ...]
     means: Mapping[str, float]
     """By the name of a field of ``PairScore``, and ``fid`` and ``kid``."""
+    levels: Mapping[str, Mapping[str, float]]
+    """The means of ``AVERAGED`` over the pairs of each level that there is."""
     least_repainted: float
     outside: int
     prepare_s: float
@@ -132,6 +139,8 @@ class TryOnEvaluation:
     systems: tuple[SystemScores, ...]
     compared: int
     """Pairs that every system made: those that the means are over."""
+    levels: Mapping[str, int]
+    """How many of these are of each level; some may be of none."""
     coverage: Coverage
     left_out: Mapping[str, str]
     """Figures that could not be computed, and why."""
@@ -185,6 +194,7 @@ def evaluate_tryon(
     return TryOnEvaluation(
         systems=tuple(tally.scores(common, photos) for tally in tallies.values()),
         compared=len(common),
+        levels=_counted(common, next(iter(tallies.values())).pairs),
         coverage=_coverage(covered),
         left_out={name: why for name, why in learned.left_out.items() if paired or name != "LPIPS"},
         gallery=gallery,
@@ -210,13 +220,14 @@ class _Tally:
         judged = [pair for pair in self.pairs if pair.item in common]
         made = [self.features[pair.item] for pair in judged if self.features]
         true = [photos[pair.item] for pair in judged if photos]
-        means = {name: _mean([getattr(pair, name) for pair in judged]) for name in _AVERAGED}
+        means = _means(judged)
         means["fid"] = frechet_distance(made, true) if made else math.nan
         means["kid"] = kernel_distance(made, true) if made else math.nan
         return SystemScores(
             name=self.name,
             pairs=tuple(self.pairs),
             means=means,
+            levels={level: _means(of) for level in LEVELS if (of := _of_level(judged, level))},
             least_repainted=min(_known([pair.repainted for pair in judged]), default=math.nan),
             outside=max((pair.outside for pair in judged), default=0),
             prepare_s=_median([pair.prepare_s for pair in judged]),
@@ -226,21 +237,36 @@ class _Tally:
         )
 
 
-_AVERAGED = ("ssim", "region_ssim", "psnr", "ms_ssim", "lpips", "repainted", "kept")
+AVERAGED = ("ssim", "region_ssim", "psnr", "ms_ssim", "lpips", "repainted", "kept")
+"""Figures of ``PairScore`` of which there are means."""
+
+
+def _means(pairs: Sequence[PairScore]) -> dict[str, float]:
+    return {name: _mean([getattr(pair, name) for pair in pairs]) for name in AVERAGED}
+
+
+def _of_level(pairs: Sequence[PairScore], level: str) -> list[PairScore]:
+    return [pair for pair in pairs if pair.level == level]
+
+
+def _counted(items: frozenset[str], pairs: Sequence[PairScore]) -> dict[str, int]:
+    judged = [pair for pair in pairs if pair.item in items]
+    return {level: len(_of_level(judged, level)) for level in LEVELS}
 
 
 def _score(
     case: TryOnCase, made: Dressed, region: Mask | None, worn: Mask, learned: LearnedMetrics
 ) -> PairScore:
     if made.result is None:
-        return PairScore(case.item, peak_bytes=made.peak_bytes, error=made.error)
+        return PairScore(case.item, case.level, peak_bytes=made.peak_bytes, error=made.error)
     picture, photo = made.result.image, case.photo
     if picture.shape != photo.shape:
         found = f"{case.item}: a picture of {picture.shape[:2]} for a photo of {photo.shape[:2]}"
-        return PairScore(case.item, error=ItemError(found, code="size_mismatch"))
+        return PairScore(case.item, case.level, error=ItemError(found, code="size_mismatch"))
     edited: Mask = made.result.edited > 0
     score = PairScore(
         item=case.item,
+        level=case.level,
         repainted=images.covered_share(worn, edited),
         kept=images.same_share(picture, photo, worn),
         outside=images.outside_difference(picture, photo, edited),

@@ -18,11 +18,24 @@ def one_hot(ids: NDArray[np.uint8] | Tensor, channels: int) -> Tensor:
     return (numbers[None] == wanted[:, None, None]).float()[None]
 
 
+def label_maps(ids: Tensor, channels: int) -> Tensor:
+    """One-hot ``float32 [B, channels, H, W]`` of a batch of ids ``int64 [B, H, W]``."""
+    maps = torch.zeros(len(ids), channels, *ids.shape[1:], device=ids.device)
+    return maps.scatter_(1, ids[:, None], 1.0)
+
+
 def levels(image: Image) -> Tensor:
     """``uint8 [H, W, 3]`` as ``float32 [1, 3, H, W]`` in -1..1."""
     values = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
     # the published transforms divide first; another order rounds differently
     return (values.contiguous().float().div_(255) - 0.5).div_(0.5)
+
+
+def levels_of_batch(pictures: Tensor) -> Tensor:
+    """``uint8 [B, H, W, 3]`` as ``float32 [B, 3, H, W]`` in -1..1, as ``levels`` makes them."""
+    values = pictures.permute(0, 3, 1, 2).contiguous().float()
+    # in the order of the published transforms, which rounds differently from others
+    return (values.div_(255) - 0.5).div_(0.5)
 
 
 def resized(picture: NDArray[np.uint8], size: Size, *, nearest: bool = False) -> NDArray[np.uint8]:

@@ -74,6 +74,30 @@ def inside(values: Tensor, region: Tensor) -> Tensor:
     return (values * weight).sum((1, 2)) / weight.sum((1, 2))
 
 
+def add_warp_figures(
+    figures: Averages, prefix: str, garment: Tensor, mask: Tensor, worn: Tensor, where: Tensor
+) -> None:
+    """Add ``iou``, ``l1``, ``ssim`` and ``inner_ssim`` of bent garments; ``prefix`` is put before.
+
+    ``garment`` and ``worn`` ``[B, 3, H, W]`` in -1..1, both on white; ``mask`` and ``where`` bool
+    ``[B, H, W]``: where each of them is. IoU is that of the masks; L1 (of 0..1) and SSIM are those
+    where one of the two is; ``inner_ssim`` is SSIM inside both, where it tells whether prints are
+    in their place.
+    """
+    either = mask | where
+    figures.add(prefix + "iou", (mask & where).sum((1, 2)) / either.sum((1, 2)))
+    figures.add(prefix + "l1", inside((garment - worn).abs().mean(1) / 2, either))
+    likeness = ssim_maps(garment, worn)
+    figures.add(prefix + "ssim", inside(likeness, either))
+    figures.add(prefix + "inner_ssim", inside(likeness, _inner(mask & where)))
+
+
+def _inner(mask: Tensor) -> Tensor:
+    """``bool [B, H, W]`` without its outermost pixels, as many as an SSIM window reaches."""
+    edge = F.max_pool2d((~mask).float()[:, None], _WINDOW, 1, _WINDOW // 2)
+    return edge[:, 0] == 0
+
+
 def batches_of(count: int, size: int) -> Iterator[Tensor]:
     """Indices of consecutive batches."""
     for first in range(0, count, size):

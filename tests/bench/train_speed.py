@@ -23,12 +23,10 @@ from pipelines.segmentation.parser_network import DEVIATION, MEAN, ParserConfig,
 from pipelines.systems.viton_hd.config import ALIASConfig, ConditionsConfig, GMMConfig, SegConfig
 from pipelines.systems.viton_hd.networks import GMM
 from pipelines.systems.viton_hd.train_alias import ALIASTask, Helpers
-from pipelines.systems.viton_hd.train_base import TaskData
 from pipelines.systems.viton_hd.train_gmm import GMMTask
 from pipelines.systems.viton_hd.train_seg import SegTask
 from pipelines.systems.viton_hd.train_settings import (
     ALIASSettings,
-    AugmentSettings,
     GMMSettings,
     SegSettings,
     settings_of_stage,
@@ -39,6 +37,8 @@ from pipelines.training.settings import LoopSettings
 from pipelines.training.task import StepInfo
 from pipelines.training.tryon_data import TryOnPack
 from pipelines.training.tryon_perceptual import Perceptual
+from pipelines.training.tryon_settings import AugmentSettings
+from pipelines.training.tryon_task import TaskData
 from pipelines.types import Size
 
 SMALL = {

@@ -17,6 +17,7 @@ from pipelines.datasets.fitting import fit, fitted
 from pipelines.datasets.naming import tryon_id
 from pipelines.errors import ItemError, VtonError
 from pipelines.evaluation.layouts import GIVEN, LayoutCase
+from pipelines.evaluation.levels import level_of
 from pipelines.evaluation.tryon import Dressed, TryOnCase
 from pipelines.layout import Artifact
 from pipelines.stage import (
@@ -121,6 +122,7 @@ class PairRun:
                 garment=pair.garment.image,
                 parse=pair.judged_by,
                 dressed=dressed,
+                level=level_of(pair.person.pose, pair.judged_by),
                 agnostic_mask=_agnostic(agnostic, pair, Artifact.AGNOSTIC_MASK),
             )
 

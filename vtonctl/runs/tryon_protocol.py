@@ -20,6 +20,8 @@ _PAIRED_LINES = {
     "parse (ours where it has none), dilated by 5 px at 256 rows",
     "PSNR": "dB over all channels, at most 100",
     "MS-SSIM": f"torchmetrics, five scales; from {MS_SSIM_MIN_SIDE} pixels a side on",
+    "levels": "by pose and parse: hard: arms in front of the trunk, or a turned body with both "
+    "arms bent, raised or hidden; easy: neither turned nor such an arm; medium: all others",
     "mean colour": "the photo with that region in the mean colour of the worn garment: a floor, "
     "no system",
 }

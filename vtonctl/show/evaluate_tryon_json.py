@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 class PairRow(Part):
-    """A pair by one system."""
+    """A pair by one system; ``level`` is easy, medium or hard, or empty."""
 
     item: str
+    level: str
     ssim: float | None
     region_ssim: float | None
     psnr: float | None
@@ -30,6 +31,18 @@ class PairRow(Part):
     dress_s: float | None
     processor_s: float | None
     peak_mb: float | None
+
+
+class LevelRow(Part):
+    """Means over the pairs of one level."""
+
+    ssim: float | None
+    region_ssim: float | None
+    psnr: float | None
+    ms_ssim: float | None
+    lpips: float | None
+    repainted: float | None
+    kept: float | None
 
 
 class SystemRow(Part):
@@ -57,6 +70,7 @@ class SystemRow(Part):
     dress_s: float | None
     processor_s: float | None
     peak_mb: float | None
+    levels: dict[str, LevelRow]
     pairs: tuple[PairRow, ...]
     failed: tuple[PhotoFailure, ...]
 
@@ -71,12 +85,16 @@ class CoverageRow(Part):
 
 
 class EvaluateTryonDocument(Document):
-    """How good try-on systems are. ``left_out`` pairs enter no figure."""
+    """How good try-on systems are. ``left_out`` pairs enter no figure.
+
+    ``levels`` has how many of the ``compared`` pairs are easy, medium and hard.
+    """
 
     exit_code: int
     paired: bool
     protocol: dict[str, str]
     compared: int
+    levels: dict[str, int]
     systems: tuple[SystemRow, ...]
     agnostic_mask: CoverageRow
     left_out_figures: dict[str, str]
@@ -113,6 +131,7 @@ def tryon_document(report: TryOnReport, files: tuple[str, ...] = ()) -> Evaluate
         paired=report.paired,
         protocol=dict(report.protocol),
         compared=found.compared,
+        levels=dict(found.levels),
         systems=tuple(map(_system, found.systems)),
         agnostic_mask=CoverageRow(
             persons=found.coverage.persons,
@@ -149,6 +168,10 @@ def _system(scores: SystemScores) -> SystemRow:
         dress_s=number(scores.dress_s, 4),
         processor_s=number(scores.processor_s, 4),
         peak_mb=_megabytes(scores.peak_bytes),
+        levels={
+            level: LevelRow(**{name: number(value) for name, value in means.items()})
+            for level, means in scores.levels.items()
+        },
         pairs=tuple(_pair(pair) for pair in scores.pairs if pair.error is None),
         failed=tuple(photo_failure(pair.item, pair.error) for pair in scores.failed),
     )
@@ -157,6 +180,7 @@ def _system(scores: SystemScores) -> SystemRow:
 def _pair(pair: PairScore) -> PairRow:
     return PairRow(
         item=pair.item,
+        level=pair.level,
         ssim=number(pair.ssim),
         region_ssim=number(pair.region_ssim),
         psnr=number(pair.psnr),

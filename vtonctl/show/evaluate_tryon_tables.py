@@ -74,6 +74,7 @@ def pairs_csv(document: EvaluateTryonDocument) -> str:
 def _tryon(document: EvaluateTryonDocument) -> Iterator[Section]:
     yield sections.protocol(document.protocol)
     yield _figures(document)
+    yield from _levels(document)
     yield _leak(document)
     yield from _tryon_failures(document)
 
@@ -93,6 +94,29 @@ def _figures(document: EvaluateTryonDocument) -> Section:
     if document.left_out_figures:
         sentence += f" No {', '.join(document.left_out_figures)}: the protocol says why."
     return Section("figures", (sentence,), columns, rows)
+
+
+def _levels(document: EvaluateTryonDocument) -> Iterator[Section]:
+    """The paired figures by how hard a person is to dress."""
+    rows = [(row, level, means) for row in document.systems for level, means in row.levels.items()]
+    known = [
+        column
+        for column in _QUALITY
+        if any(getattr(means, column[1], None) is not None for _, _, means in rows)
+    ]
+    if not known:
+        return
+    counts = ", ".join(f"{level} {count}" for level, count in document.levels.items())
+    columns = ("system", "level", *(heading for heading, _, _ in known))
+    yield Section(
+        "by level",
+        (f"Pairs: {counts}; the protocol says what they are.",),
+        columns,
+        tuple(
+            (row.name, level, *(figure(getattr(means, name), n) for _, name, n in known))
+            for row, level, means in rows
+        ),
+    )
 
 
 def _leak(document: EvaluateTryonDocument) -> Section:

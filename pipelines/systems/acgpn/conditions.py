@@ -16,14 +16,13 @@ from PIL import Image as PilImage
 from torch import Tensor
 
 from pipelines.body import scaled
-from pipelines.labels import ACGPN14, LIP20
+from pipelines.labels import ACGPN14, LIP20, merge_table
 from pipelines.networks.pictures import levels
 from pipelines.preprocess.pose_heatmap import pose_squares
-from pipelines.relabel import relabel
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.acgpn.config import ACGPNConfig
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE
-from pipelines.types import ParseMap, Pose
+from pipelines.types import Pose
 
 CHANNELS = 14
 """Of a layout; two of them are never used."""
@@ -36,20 +35,22 @@ FUSED = (*ARMS, ACGPN14.NOISE)
 
 @dataclass(frozen=True, eq=False)
 class PersonConditions:
-    """What depends on the person alone, one device.
+    """What depends on the person alone, one device; training has several persons in a batch.
 
-    ``image`` ``float32 [1, 3, 256, 192]`` in -1..1, ``labels`` ``int64 [256, 192]`` of ``ACGPN14``,
-    ``pose`` ``float32 [1, 18, 256, 192]`` in about -1..1.
+    ``image`` ``float32 [B, 3, 256, 192]`` in -1..1, ``labels`` ``int64 [B, 256, 192]`` of
+    ``ACGPN14``, ``fused`` the same with everything in the upper clothes that would show their
+    outline, ``pose`` ``float32 [B, 18, 256, 192]`` in about -1..1.
     """
 
     image: Tensor
     labels: Tensor
+    fused: Tensor
     pose: Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class GarmentConditions:
-    """``image`` ``float32 [1, 3, 256, 192]`` in -1..1, ``mask`` ``float32 [1, 1, 256, 192]``."""
+    """``image`` ``float32 [B, 3, 256, 192]`` in -1..1, ``mask`` ``float32 [B, 1, 256, 192]``."""
 
     image: Tensor
     mask: Tensor
@@ -59,10 +60,13 @@ def person_conditions(
     person: PersonInputs, config: ACGPNConfig, *, device: torch.device | None = None
 ) -> PersonConditions:
     """The inputs that a person gives; its parse holds LIP20 ids."""
+    ids = torch.from_numpy(resized(person.parse.ids, nearest=True).astype(np.int64)).to(device)
+    labels, hidden = person_labels(ids[None], config)
     return PersonConditions(
         image=levels(resized(person.image)).to(device),
-        labels=torch.from_numpy(labels_of(person.parse, config).astype(np.int64)).to(device),
-        pose=pose_maps(person.pose, person.image.shape[:2]).to(device),
+        labels=labels,
+        fused=hidden,
+        pose=pose_levels(pose_pixels(person.pose, person.image.shape[:2]))[None].to(device),
     )
 
 
@@ -77,26 +81,46 @@ def garment_conditions(
     )
 
 
-def labels_of(parse: ParseMap, config: ACGPNConfig) -> NDArray[np.uint8]:
-    """``ACGPN14`` ids of LIP20 ids, ``uint8 [256, 192]``."""
-    return lip_labels(ParseMap(resized(parse.ids, nearest=True), parse.labels), config)
+def person_labels(ids: Tensor, config: ACGPNConfig) -> tuple[Tensor, Tensor]:
+    """``labels`` and ``fused`` of ``PersonConditions``, of LIP20 ids ``int64 [B, H, W]``.
+
+    In ``fused`` arms, noise and necks are upper clothes: where these end does not show, nor does
+    the old neckline.
+    """
+    table = torch.from_numpy(_table(config).astype(np.int64)).to(ids.device)
+    labels = table[ids]
+    hidden = ids == LIP20.NECK
+    for label in FUSED:
+        hidden |= labels == label
+    return labels, torch.where(hidden, int(ACGPN14.UPPER), labels)
 
 
-def lip_labels(parse: ParseMap, config: ACGPNConfig) -> NDArray[np.uint8]:
+def lip_labels(ids: NDArray[np.uint8], config: ACGPNConfig) -> NDArray[np.uint8]:
     """``ACGPN14`` ids of LIP20 ids, of the same shape."""
-    found = relabel(parse, ACGPN14).ids
-    if config.neck == "skin":
-        found = np.where(parse.ids == LIP20.NECK, np.uint8(ACGPN14.FACE), found)
+    found: NDArray[np.uint8] = _table(config)[ids]
     return found
 
 
-def pose_maps(pose: Pose, photo_hw: tuple[int, ...]) -> Tensor:
-    """Squares around the joints, ``float32 [1, 18, 256, 192]``; ``pose`` is in photo pixels."""
+def _table(config: ACGPNConfig) -> NDArray[np.uint8]:
+    table = np.zeros(256, np.uint8)
+    for source, target in merge_table(LIP20, ACGPN14).items():
+        table[source] = target
+    if config.neck == "skin":
+        table[LIP20.NECK] = ACGPN14.FACE
+    return table
+
+
+def pose_pixels(pose: Pose, photo_hw: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Squares around the joints, ``uint8 [18, 256, 192]``; ``pose`` is in photo pixels."""
     height, width = photo_hw[0], photo_hw[1]
     small = scaled(pose, PUBLISHED_SIZE.width / width, PUBLISHED_SIZE.height / height)
     # parity: the loader enlarges and reduces these maps as it does photos, which softens them
-    softened = np.stack([_published(each) for each in pose_squares(small, PUBLISHED_SIZE)])
-    return ((torch.from_numpy(softened).float() / 255 - 0.5) / 0.5)[None]
+    return np.stack([_published(each) for each in pose_squares(small, PUBLISHED_SIZE)])
+
+
+def pose_levels(pixels: NDArray[np.uint8] | Tensor) -> Tensor:
+    """Such squares as float32 in -1..1, of the same shape."""
+    return (torch.as_tensor(pixels).float() / 255 - 0.5) / 0.5
 
 
 def resized(picture: NDArray[np.uint8], *, nearest: bool = False) -> NDArray[np.uint8]:

@@ -74,10 +74,19 @@ class Warped:
     mask: Tensor
     points: Tensor
 
+    def share(self, target_mask: Tensor) -> Tensor:
+        """The composition mask ``[B, 1, H, W]`` in 0..1: the warped garment's share."""
+        return torch.sigmoid(self.raw[:, 3:]) * target_mask
+
+    @property
+    def own(self) -> Tensor:
+        """The U-Net's own garment ``[B, 3, H, W]`` in -1..1."""
+        return torch.tanh(self.raw[:, :3])
+
     def composed(self, target_mask: Tensor) -> Tensor:
         """The refined garment: the warped one where the composition mask says so."""
-        share = torch.sigmoid(self.raw[:, 3:]) * target_mask
-        return torch.tanh(self.raw[:, :3]) * (1 - share) + self.garment * share
+        share = self.share(target_mask)
+        return self.own * (1 - share) + self.garment * share
 
 
 class ClothesWarping(UNet):
@@ -101,15 +110,17 @@ class ClothesWarping(UNet):
     # the published network is a U-Net whose forward takes what its spline needs
     def forward(self, cloth: Tensor, target_mask: Tensor, source_mask: Tensor) -> Warped:  # type: ignore[override]
         """Bend ``cloth [B, 3, H, W]`` with its mask (``[B, 1, H, W]``, 0 or 1) to a target mask."""
-        points = self.stn(torch.cat((source_mask, target_mask, cloth), 1))
-        grid = self.stn.tps(points)
-        sources = torch.cat((cloth, source_mask, torch.ones_like(source_mask)), 1)
-        sampled = F.grid_sample(sources, grid, align_corners=self.align_corners)
+        # float32: bfloat16 would move the garment by pixels
+        with torch.autocast(cloth.device.type, enabled=False):
+            points = self.stn(torch.cat((source_mask, target_mask, cloth), 1).float())
+            grid = self.stn.tps(points)
+            sources = torch.cat((cloth, source_mask, torch.ones_like(source_mask)), 1)
+            sampled = F.grid_sample(sources.float(), grid, align_corners=self.align_corners)
         # parity: laid on a black canvas although beyond its photo the garment is black already,
         # so that what is sampled across the photo's edge fades twice
         both = sampled[:, :4] * sampled[:, 4:]
         garment, mask = both[:, :3], both[:, 3:]
-        raw = self.refined(target_mask, garment)
+        raw = self.refined(target_mask, garment).float()
         return Warped(raw, garment, mask, points)
 
     def refined(self, target_mask: Tensor, garment: Tensor) -> Tensor:

@@ -116,7 +116,7 @@ class ACGPNTryOn:
         """The layout of the dressed person, ACGPN14 ids of the person image's size."""
         layout = self.chain.layout(person.known, garment.known, seed=0)
         found = _at_size(_ids(layout.labels, layout.garment), person.canvas.size)
-        rest = lip_labels(person.person.parse, self.config)
+        rest = lip_labels(person.person.parse.ids, self.config)
         return ParseMap(off_canvas(found, person.canvas, rest), ACGPN14)
 
 

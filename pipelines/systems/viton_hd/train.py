@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from pipelines import checkpoints
-from pipelines.checkpoint_manifest import TrainingData
-from pipelines.errors import ConfigError, InputError
+from pipelines.errors import ConfigError
 from pipelines.systems.viton_hd.config import (
-    ALIAS,
     GMM,
     SEG,
     ALIASConfig,
@@ -22,33 +20,23 @@ from pipelines.systems.viton_hd.config import (
     SegConfig,
 )
 from pipelines.systems.viton_hd.train_alias import ALIASTask, Helpers
-from pipelines.systems.viton_hd.train_base import TaskData
 from pipelines.systems.viton_hd.train_data import recipe
 from pipelines.systems.viton_hd.train_gmm import GMMTask
+from pipelines.systems.viton_hd.train_layouts import Layouts
 from pipelines.systems.viton_hd.train_seg import SegTask
 from pipelines.systems.viton_hd.train_settings import (
     ALIASSettings,
-    AugmentSettings,
-    DataSettings,
+    ConditionsSettings,
     GMMSettings,
     SegSettings,
 )
 from pipelines.systems.viton_hd.weights import build_network, read_network
 from pipelines.training.loop import run
-from pipelines.training.request import Progress, ReportProgress, TrainRequest, TrainResult
-from pipelines.training.settings import NARROWEST, LoopSettings
-from pipelines.training.tryon_data import (
-    TryOnPack,
-    TryOnRoot,
-    cache_folder,
-    find_root,
-    joined,
-    load_pack,
-)
+from pipelines.training.request import ReportProgress, TrainRequest, TrainResult
+from pipelines.training.settings import NARROWEST
 from pipelines.training.tryon_perceptual import find_perceptual
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pipelines.training.tryon_setup import Setup
+from pipelines.training.tryon_task import TaskData
 
 C = TypeVar("C", SegConfig, GMMConfig, ALIASConfig)
 Tell = Callable[[str], None]
@@ -59,7 +47,7 @@ def train_seg(request: TrainRequest, report: ReportProgress) -> TrainResult:
     setup = _Setup(request, report)
     wanted = SegSettings.of(request.settings)
     config, start = setup.network(SegConfig(wanted.width, setup.conditions))
-    task = SegTask(config, wanted, setup.data(), setup.augmentation, start)
+    task = SegTask(config, wanted, setup.examples(), setup.augmentation, start)
     return run(task, setup.loop, request, report)
 
 
@@ -71,7 +59,8 @@ def train_gmm(request: TrainRequest, report: ReportProgress) -> TrainResult:
     if wanted.refine_width:
         config = replace(config, refine_width=wanted.refine_width)
         _check(config)
-    task = GMMTask(config, wanted, setup.data(), setup.augmentation, start)
+    layouts = _layouts(wanted, setup.conditions)
+    task = GMMTask(config, wanted, setup.examples(), setup.augmentation, layouts, start)
     return run(task, setup.loop, request, report)
 
 
@@ -81,70 +70,33 @@ def train_alias(request: TrainRequest, report: ReportProgress) -> TrainResult:
     wanted = ALIASSettings.of(request.settings)
     config, start = setup.network(_alias_config(wanted, setup.conditions))
     helpers = _helpers(wanted, setup.conditions, setup.tell)
-    task = ALIASTask(config, wanted, setup.data(), setup.augmentation, helpers, start)
+    task = ALIASTask(config, wanted, setup.examples(), setup.augmentation, helpers, start)
     return run(task, setup.loop, request, report)
 
 
-class _Setup:
+class _Setup(Setup):
     """What the three trainers read from their settings alike."""
 
     def __init__(self, request: TrainRequest, report: ReportProgress) -> None:
-        self.request, self._report = request, report
-        self.settings = DataSettings.of(request.settings)
-        self.augmentation = AugmentSettings.of(request.settings)
-        self.loop = LoopSettings.from_settings(request.settings)
-        self.conditions = _conditions(self.settings)
-        self.roots = [find_root(path, self.settings.layout) for path in request.roots]
-
-    def tell(self, note: str) -> None:
-        """Say something to the user."""
-        self._report(Progress(0, None, 0, 0.0, 0.0, note=note))
+        super().__init__(request, report)
+        self.conditions = _conditions(ConditionsSettings.of(request.settings))
 
     def network(self, config: C) -> tuple[C, Mapping[str, Tensor] | None]:
         """The network asked for, or, under our own conditions, the one to go on from."""
-        if not self.settings.start:
+        path = self.start_file()
+        if path is None:
             _check(config)
             return config, None
-        path = checkpoints.find(self.settings.start).path
         network, found = read_network(path, config.family)
         assert isinstance(found, type(config))  # noqa: S101 - of the family asked for
         return replace(found, conditions=self.conditions), network.state_dict()
 
-    def data(self) -> TaskData:
+    def examples(self) -> TaskData:
         """Examples to learn from and to judge by."""
-        learnt = [self._pack(root, "train", self.settings.limit) for root in self.roots]
-        split, limit = self.settings.validation_split, self.settings.validation
-        judged = [self._pack(root, split, limit) for root in self.roots]
-        described = tuple(
-            TrainingData(root.path.resolve().name, self.settings.licence, len(pack))
-            for root, pack in zip(self.roots, learnt, strict=True)
-            if pack
-        )
-        train, validation = _all(learnt), _all(judged)
-        if train is None or validation is None:
-            lacking = "train" if train is None else split
-            raise InputError(
-                f"{self.roots[0].path}: no pairs in a split {lacking!r}.",
-                code="no_items",
-                hint="Persons and garments share a name (VITON-HD), or end in _0 and _1 (VITON); "
-                f"or a list {lacking}_pairs.txt says who wears what. "
-                "Another split to judge by: --set validation_split=NAME.",
-            )
-        return TaskData(train, validation, described)
-
-    def _pack(self, root: TryOnRoot, split: str, limit: int) -> TryOnPack | None:
-        cache = cache_folder(self.settings.cache, self.request.out)
-        return load_pack(
-            root, split, recipe(self.conditions), cache=cache, limit=limit, tell=self.tell
-        )
+        return self.data(recipe(self.conditions))
 
 
-def _all(packs: list[TryOnPack | None]) -> TryOnPack | None:
-    found = [pack for pack in packs if pack is not None]
-    return joined(found) if found else None
-
-
-def _conditions(settings: DataSettings) -> ConditionsConfig:
+def _conditions(settings: ConditionsSettings) -> ConditionsConfig:
     height, width = settings.size
     try:
         return ConditionsConfig((height, width), settings.agnostic, settings.pose_points)
@@ -186,17 +138,21 @@ def _check(config: NetworkConfig) -> None:
 
 def _helpers(wanted: ALIASSettings, conditions: ConditionsConfig, tell: Tell) -> Helpers:
     gmm, gmm_config = _read(wanted.gmm, GMM, conditions)
-    seg = _read(wanted.seg, SEG, conditions)[0] if wanted.seg else None
-    if wanted.predicted_share and seg is None:
+    perceptual = None
+    if wanted.perceptual_weight:
+        perceptual = find_perceptual(wanted.perceptual, wanted.perceptual_weights, tell)
+    return Helpers(gmm, gmm_config, _layouts(wanted, conditions), perceptual)
+
+
+def _layouts(wanted: GMMSettings | ALIASSettings, conditions: ConditionsConfig) -> Layouts:
+    if wanted.predicted_share and not wanted.seg:
         raise ConfigError(
             f"predicted_share = {wanted.predicted_share} needs a layout network",
             code="bad_setting",
             hint="Name its weights: --set seg=FILE.",
         )
-    perceptual = None
-    if wanted.perceptual_weight:
-        perceptual = find_perceptual(wanted.perceptual, wanted.perceptual_weights, tell)
-    return Helpers(gmm, gmm_config, seg, perceptual)
+    network = _read(wanted.seg, SEG, conditions)[0] if wanted.seg else None
+    return Layouts(network, wanted.predicted_share)
 
 
 def _read(wanted: str, family: str, conditions: ConditionsConfig) -> Any:
@@ -212,9 +168,3 @@ def _read(wanted: str, family: str, conditions: ConditionsConfig) -> Any:
             hint=f"Use --set agnostic={theirs.agnostic} --set pose_points={theirs.pose_points}.",
         )
     return network, config
-
-
-def stage_weights(folder: Path, stage: str) -> Path:
-    """The file of weights that the trainer of one stage leaves in its run's folder."""
-    families = {"seg": SEG, "gmm": GMM, "alias": ALIAS}
-    return folder / f"{families[stage]}.safetensors"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,29 +11,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipelines import device as devices
 from pipelines.labels import VITONHD7
 from pipelines.networks.alias import seeded_noise
 from pipelines.networks.losses import discriminator_loss, feature_matching_loss, generator_loss
 from pipelines.networks.patchgan import MultiscaleDiscriminator
 from pipelines.systems.viton_hd.chain_steps import alias_input, misalignment, warped
-from pipelines.systems.viton_hd.conditions import seven_of_thirteen
 from pipelines.systems.viton_hd.config import ALIASConfig, GMMConfig, config_to_json
 from pipelines.systems.viton_hd.networks import GMM
-from pipelines.systems.viton_hd.train_base import TaskData, VitonHDTask, xavier_started
-from pipelines.systems.viton_hd.train_data import Examples, examples, labels_as_maps
+from pipelines.systems.viton_hd.train_base import VitonHDTask
+from pipelines.systems.viton_hd.train_data import Examples, examples
 from pipelines.systems.viton_hd.train_gmm import warp_loss, warped_garment
-from pipelines.systems.viton_hd.train_seg import predicted_ids
-from pipelines.systems.viton_hd.train_settings import (
-    ALIASSettings,
-    AugmentSettings,
-    GMMSettings,
-)
+from pipelines.systems.viton_hd.train_layouts import Layouts
+from pipelines.systems.viton_hd.train_settings import ALIASSettings, GMMSettings
 from pipelines.systems.viton_hd.weights import build_network
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_export import export_network
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
 from pipelines.training.tryon_perceptual import Perceptual
+from pipelines.training.tryon_settings import AugmentSettings
+from pipelines.training.tryon_task import TaskData, figure_rows, xavier_started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,14 +41,14 @@ class Helpers:
 
     gmm: GMM
     gmm_config: GMMConfig
-    seg: nn.Module | None = None
-    """Predicts layouts; None: only true layouts are used."""
+    layouts: Layouts = field(default_factory=Layouts)
     perceptual: Perceptual | None = None
 
     def to(self, device: torch.device) -> None:
         """Move them, in place; nothing to do where they are there."""
         loss = self.perceptual.loss if self.perceptual else None
-        for network in (self.gmm, self.seg, loss):
+        self.layouts.to(device)
+        for network in (self.gmm, loss):
             if network is not None:
                 network.to(device)
 
@@ -122,8 +118,9 @@ class ALIASTask(VitonHDTask):
         gmm = self._gmm(modules)
         # its statistics were learnt from larger batches
         gmm.eval()
+        parse = self.helpers.layouts.drawn(given, info.generator, info.step)
         with torch.set_grad_enabled(self.joint):
-            condition = self.condition(given, self._parse(given, info), gmm)
+            condition = self.condition(given, parse, gmm)
         made = self.pictured(modules["alias"], given, condition)
         s, logged = self.settings, {"loss/l1": (made - given.image).abs().mean()}
         loss = s.l1_weight * logged["loss/l1"]
@@ -151,24 +148,6 @@ class ALIASTask(VitonHDTask):
             logged["loss/perceptual"] = apart
             loss = loss + s.perceptual_weight * apart
         yield "alias", loss, logged
-
-    def _parse(self, given: Examples, info: StepInfo) -> Tensor:
-        """The true layouts; some predicted ones where that is asked for."""
-        if not self.helpers.seg or not self.settings.predicted_share:
-            return given.parse
-        drawn = torch.rand(len(given.ids), generator=info.generator, device=given.ids.device)
-        which = (drawn < self.settings.predicted_share)[:, None, None, None]
-        if not bool(which.any()):
-            return given.parse
-        return torch.where(which, self.predicted_parse(given, info.step), given.parse)
-
-    @torch.no_grad()
-    def predicted_parse(self, given: Examples, seed: int) -> Tensor:
-        """One-hot ``VITONHD7`` of the predicted layouts ``[B, 7, H, W]``."""
-        assert self.helpers.seg is not None  # noqa: S101 - asked by the callers
-        seeds = torch.tensor([devices.mix_seed(seed, k) for k in range(len(given.ids))])
-        ids = predicted_ids(self.helpers.seg, given, seeds)
-        return labels_as_maps(seven_of_thirteen(ids), len(VITONHD7))
 
     def _gmm(self, modules: Modules) -> GMM:
         """The warp: the trained one, or the one that was given."""
@@ -207,8 +186,8 @@ class ALIASTask(VitonHDTask):
         figures, predicted = Averages(), Averages()
         for indices, given in self.judged(device):
             self._judge(figures, modules, given, given.parse)
-            if self.helpers.seg:
-                parse = self.predicted_parse(given, int(indices[0]))
+            if self.helpers.layouts.network:
+                parse = self.helpers.layouts.predicted(given, int(indices[0]))
                 self._judge(predicted, modules, given, parse)
         found = {f"predicted/{name}": value for name, value in predicted.means().items()}
         return {**figures.means(), **found}
@@ -250,4 +229,4 @@ class ALIASTask(VitonHDTask):
 
     def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
         """Figure and value."""
-        return tuple({"figure": name, "value": value} for name, value in figures.items())
+        return figure_rows(figures)

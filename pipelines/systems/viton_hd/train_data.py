@@ -23,7 +23,7 @@ from pipelines.evaluation.tryon import tryon_region
 from pipelines.garments.prepare import worn_part
 from pipelines.labels import LIP20, VITONHD7, VITONHD13, merge_table
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
-from pipelines.networks.pictures import resized
+from pipelines.networks.pictures import label_maps, levels_of_batch, resized
 from pipelines.preprocess.agnostic import GRAY, image_agnostic, parse_agnostic
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.conditions import (
@@ -36,6 +36,7 @@ from pipelines.systems.viton_hd.conditions import (
 )
 from pipelines.systems.viton_hd.config import ConditionsConfig
 from pipelines.training.task import Batch
+from pipelines.training.tryon_augment import Changeable
 from pipelines.training.tryon_data import Recipe, check_aspect
 from pipelines.types import ParseMap, Size
 
@@ -43,6 +44,12 @@ VERSION = 2
 """Raised when equal inputs would give other arrays."""
 
 CLOTH_BIT, PAINTED_BIT, ERASED_BIT, REGION_BIT = 1, 2, 4, 8
+CHANGEABLE = Changeable(
+    labels=VITONHD13,
+    worn=(VITONHD13.UPPER,),
+    flipped=("painted", "erased", "region"),
+    mirrored=("pose",),
+)
 _GRAY = (GRAY / 255 - 0.5) / 0.5
 
 
@@ -97,7 +104,9 @@ def unpacked(kept: Batch) -> Batch:
     ``painted``, ``erased``, ``region`` bool [B, 1, H, W]; ``ids`` int64 [B, H, W] of VITONHD13;
     ``joints``.
     """
-    made = {name: _levels(kept[name]) for name in ("image", "cloth", "pose", "pose_mirrored")}
+    made = {
+        name: levels_of_batch(kept[name]) for name in ("image", "cloth", "pose", "pose_mirrored")
+    }
     table = torch.zeros(256, dtype=torch.long)
     for source, target in merge_table(LIP20, VITONHD13).items():
         table[source] = target
@@ -109,12 +118,6 @@ def unpacked(kept: Batch) -> Batch:
     ):  # fmt: skip
         made[name] = (bits & bit) > 0
     return {**made, "joints": kept["joints"]}
-
-
-def _levels(pictures: Tensor) -> Tensor:
-    values = pictures.permute(0, 3, 1, 2).contiguous().float()
-    # in the order of the published transforms, which rounds differently from others
-    return (values.div_(255) - 0.5).div_(0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +150,7 @@ def examples(batch: Batch) -> Examples:
     image, cloth, ids = batch["image"], batch["cloth"], batch["ids"]
     mask = batch["cloth_mask"].to(image)
     agnostic = torch.where(batch["painted"], _GRAY, image)
-    groups = labels_as_maps(ids.masked_fill(batch["erased"][:, 0], 0), len(VITONHD13))
+    groups = label_maps(ids.masked_fill(batch["erased"][:, 0], 0), len(VITONHD13))
     person = PersonConditions(
         parse_agnostic=bilinear(groups, MATCHING),
         pose_bilinear=bilinear(batch["pose"], MATCHING),
@@ -162,14 +165,8 @@ def examples(batch: Batch) -> Examples:
         image=cloth,
         mask=mask,
     )
-    parse = labels_as_maps(seven_of_thirteen(ids), len(VITONHD7))
+    parse = label_maps(seven_of_thirteen(ids), len(VITONHD7))
     painted = batch["painted"].to(image)
     return Examples(
         person, garment, image, parse, ids, painted, batch["region"][:, 0], batch["joints"]
     )
-
-
-def labels_as_maps(ids: Tensor, count: int) -> Tensor:
-    """One-hot ``float32 [B, count, H, W]`` of ids ``int64 [B, H, W]``."""
-    maps = torch.zeros(len(ids), count, *ids.shape[1:], device=ids.device)
-    return maps.scatter_(1, ids[:, None], 1.0)

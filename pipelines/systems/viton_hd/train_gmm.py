@@ -20,21 +20,30 @@ from pipelines.networks.losses import second_order_constraint
 from pipelines.systems.viton_hd.chain_steps import gmm_input, refiner_input, warped
 from pipelines.systems.viton_hd.config import GMMConfig
 from pipelines.systems.viton_hd.networks import GMM
-from pipelines.systems.viton_hd.train_augment import relit
-from pipelines.systems.viton_hd.train_base import INITIAL_DEVIATION, TaskData, VitonHDTask
+from pipelines.systems.viton_hd.train_base import VitonHDTask
 from pipelines.systems.viton_hd.train_data import Examples, examples
-from pipelines.systems.viton_hd.train_settings import AugmentSettings, GMMSettings
+from pipelines.systems.viton_hd.train_layouts import Layouts
+from pipelines.systems.viton_hd.train_settings import GMMSettings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
-from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
+from pipelines.training.tryon_augment import relit
+from pipelines.training.tryon_figures import (
+    Averages,
+    add_warp_figures,
+    inside,
+    pixels,
+    sheet,
+    ssim_maps,
+)
+from pipelines.training.tryon_settings import AugmentSettings
+from pipelines.training.tryon_task import INITIAL_DEVIATION, TaskData, figure_rows
 from pipelines.types import Size
 
 _WHITE = 1.0
 _COARSE = (2, 4, 8)
-_WINDOW_REACH = 5
 
 
 class GMMTask(VitonHDTask):
-    """``GMM``, shown the true layout of the garment, as published."""
+    """``GMM``, shown the true layout of the garment, as published, or predicted ones."""
 
     best, trained = "iou", "gmm"
 
@@ -44,9 +53,11 @@ class GMMTask(VitonHDTask):
         settings: GMMSettings,
         data: TaskData,
         augmentation: AugmentSettings,
+        layouts: Layouts,
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(config, data, augmentation, start)
+        self.layouts = layouts
         self.width, self.refine_width, self.settings = config.width, config.refine_width, settings
         self.size = Size(*config.conditions.size_hw)
 
@@ -77,7 +88,9 @@ class GMMTask(VitonHDTask):
         s = self.settings
         shown = relit(given.garment.image_nearest, s.garment_light, info.generator)
         network: Any = modules["gmm"]
-        warp = warped_garment(network, given, given.parse, shown)
+        self.layouts.to(given.image.device)
+        parse = self.layouts.drawn(given, info.generator, info.step)
+        warp = warped_garment(network, given, parse, shown)
         loss, parts = warp_loss(s, given, warp)
         yield "gmm", loss, {f"loss/{name}": part for name, part in parts.items()}
 
@@ -85,16 +98,20 @@ class GMMTask(VitonHDTask):
         """IoU of the warped mask with the worn garment; L1 (of 0..1) and SSIM where one of the
         two is, both garments on white, and SSIM inside both (``inner_ssim``: prints in their
         place); the constraint. ``spline/...`` are those of the spline
-        where a refiner has corrected it.
+        where a refiner has corrected it, ``predicted/...`` those under predicted layouts.
         """  # noqa: D205 - one sentence
         network: Any = modules["gmm"]
+        self.layouts.to(device)
         figures = Averages()
-        for _, given in self.judged(device):
+        for indices, given in self.judged(device):
             warp = warped_garment(network, given, given.parse)
             _judge(figures, "", given, warp)
             figures.add("constraint", second_order_constraint(warp.points)[None])
             if warp.spline:
                 _judge(figures, "spline/", given, warp.spline)
+            if self.layouts.network:
+                parse = self.layouts.predicted(given, int(indices[0]))
+                _judge(figures, "predicted/", given, warped_garment(network, given, parse))
         return figures.means()
 
     def sheet(self, modules: Modules, device: torch.device) -> NDArray[np.uint8]:
@@ -108,7 +125,7 @@ class GMMTask(VitonHDTask):
 
     def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
         """Figure and value."""
-        return tuple({"figure": name, "value": value} for name, value in figures.items())
+        return figure_rows(figures)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,19 +232,10 @@ def _unlike(given: Examples, warp: TrainedWarp) -> Tensor:
 
 
 def _judge(figures: Averages, prefix: str, given: Examples, warp: TrainedWarp) -> None:
-    found, worn = warp.mask[:, 0] > 0.5, _slice(given.parse, VITONHD7.UPPER)[:, 0] > 0
-    either, truth = found | worn, worn_on_white(given)
-    figures.add(prefix + "iou", (found & worn).sum((1, 2)) / either.sum((1, 2)))
-    figures.add(prefix + "l1", inside((warp.garment - truth).abs().mean(1) / 2, either))
-    likeness = ssim_maps(warp.garment, truth)
-    figures.add(prefix + "ssim", inside(likeness, either))
-    figures.add(prefix + "inner_ssim", inside(likeness, _inner(found & worn)))
-
-
-def _inner(mask: Tensor) -> Tensor:
-    """``bool [B, H, W]`` without its outermost pixels, as many as an SSIM window reaches."""
-    edge = F.max_pool2d((~mask).float()[:, None], 2 * _WINDOW_REACH + 1, 1, _WINDOW_REACH)
-    return edge[:, 0] == 0
+    worn = _slice(given.parse, VITONHD7.UPPER)[:, 0] > 0
+    add_warp_figures(
+        figures, prefix, warp.garment, warp.mask[:, 0] > 0.5, worn_on_white(given), worn
+    )
 
 
 def worn_on_white(given: Examples) -> Tensor:

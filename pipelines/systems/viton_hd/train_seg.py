@@ -16,21 +16,21 @@ from pipelines.evaluation.masks import Counts, confusion, label_scores
 from pipelines.labels import VITONHD13
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
 from pipelines.networks.losses import discriminator_loss, generator_loss, label_cross_entropy
-from pipelines.networks.noise import binary_noise, drawn_noise
+from pipelines.networks.noise import drawn_noise
 from pipelines.networks.patchgan import MultiscaleDiscriminator
-from pipelines.systems.viton_hd.chain_steps import (
-    scaled_blur,
-    seg_input,
-    smoothed_maps,
-)
+from pipelines.networks.pictures import label_maps
+from pipelines.systems.viton_hd.chain_steps import seg_input
 from pipelines.systems.viton_hd.config import SegConfig
 from pipelines.systems.viton_hd.networks import SegGenerator
-from pipelines.systems.viton_hd.train_base import TaskData, VitonHDTask, xavier_started
-from pipelines.systems.viton_hd.train_data import Examples, examples, labels_as_maps
-from pipelines.systems.viton_hd.train_settings import AugmentSettings, SegSettings
+from pipelines.systems.viton_hd.train_base import VitonHDTask
+from pipelines.systems.viton_hd.train_data import examples
+from pipelines.systems.viton_hd.train_layouts import predicted_ids
+from pipelines.systems.viton_hd.train_settings import SegSettings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import label_pixels, pixels, sheet
-from pipelines.types import ParseMap, Size
+from pipelines.training.tryon_settings import AugmentSettings
+from pipelines.training.tryon_task import TaskData, xavier_started
+from pipelines.types import ParseMap
 
 INPUT_CHANNELS = 21
 
@@ -78,7 +78,7 @@ class SegTask(VitonHDTask):
             given.person, given.garment, drawn_noise(len(given.ids), MATCHING, info.generator)
         )
         truth = _at_matching_size(given.ids)
-        real = labels_as_maps(truth, len(VITONHD13))
+        real = label_maps(truth, len(VITONHD13))
         generator: Any = modules["seg"]
         logits = generator.logits(seen).float()
         made = torch.sigmoid(logits)
@@ -126,17 +126,6 @@ class SegTask(VitonHDTask):
             for name, value in figures.items()
             if name.startswith("iou/")
         )
-
-
-def predicted_ids(network: nn.Module, given: Examples, indices: Tensor) -> Tensor:
-    """The predicted layout as the chain makes it: ``int64 [B, H, W]``, ``VITONHD13``.
-
-    ``indices`` are the seeds of the noise, one for each example.
-    """
-    size: Size = given.size
-    noise = torch.cat([binary_noise(int(seed), MATCHING) for seed in indices]).to(given.image)
-    maps = network(seg_input(given.person, given.garment, noise))
-    return smoothed_maps(maps, size, scaled_blur(size.width)).argmax(1)
 
 
 def _at_matching_size(ids: Tensor) -> Tensor:

@@ -8,35 +8,24 @@ is marked ``our choice`` are for a machine without a GPU.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
-from pipelines.training.request import TrainerInfo
 from pipelines.training.settings import LoopSettings
-
-T = TypeVar("T", bound="Settings")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Base: picks its own out of a trainer's values."""
-
-    @classmethod
-    def of(cls: type[T], values: Mapping[str, Any]) -> T:
-        """The settings among ``values``."""
-        return cls(**{f.name: values[f.name] for f in fields(cls)})
-
-    def defaults(self) -> dict[str, Any]:
-        """By name, for ``TrainerInfo.defaults``."""
-        return asdict(self)
+from pipelines.training.tryon_settings import (
+    AugmentSettings,
+    DataSettings,
+    Row,
+    Settings,
+    merged,
+    trainer,
+)
 
 
 @dataclass(frozen=True)
-class DataSettings(Settings):
-    """The examples."""
+class ConditionsSettings(Settings):
+    """What examples are made like."""
 
-    layout: str = "auto"
-    """Layout of the roots."""
     size: tuple[int, int] = (256, 192)
     """Height and width that examples are kept at and pictures are made at, multiples of 64. The
     layout and the warp are always predicted at 256x192."""
@@ -44,35 +33,6 @@ class DataSettings(Settings):
     """Form of the garment-free picture: ``v3.2`` (hands kept, our choice) or ``viton-hd``."""
     pose_points: str = "body"
     """``body``, or ``all`` where the poses have feet and hands."""
-    limit: int = 0
-    """At most so many examples of each root to train on; 0 = all."""
-    validation_split: str = "val"
-    validation: int = 0
-    """At most so many examples of each root to judge on; 0 = all."""
-    cache: str = ""
-    """Folder of the prepared examples; empty = ``data`` in the run's folder."""
-    licence: str = "not stated"
-    """Licence of the data, for the weights' metadata."""
-    start: str = ""
-    """Weights (a name or a file) to go on from, whose network is then taken."""
-
-
-@dataclass(frozen=True)
-class AugmentSettings(Settings):
-    """Random changes of examples; our choice throughout."""
-
-    flip: float = 0.5
-    """Probability of a mirror image, with sides swapped in labels and pose."""
-    garment_rotation_deg: float = 6.0
-    garment_scale: float = 0.08
-    garment_shift: float = 0.04
-    """Largest turn, change of size and shift (share of the picture) of the garment photo."""
-    recolour: float = 0.5
-    """Probability that the garment has another colour, in its photo and on the person alike."""
-    hue_deg: float = 180.0
-    saturation: float = 0.4
-    brightness: float = 0.2
-    """Largest changes of that colour."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +67,11 @@ class GMMSettings(Settings):
     refine_ssim_weight: float = 0.5
     """Of 1 - SSIM of the corrected warp at half the size, which looks for prints in their place
     where L1 is content with the garment's main colour."""
+    seg: str = ""
+    """Weights of a layout network, to judge with its layouts, too, and to train with them."""
+    predicted_share: float = 0.0
+    """Share of the examples that are trained with a predicted layout (our choice): what bends a
+    garment to true layouts follows predicted ones into their mistakes."""
     learning_rate: float = 2e-4
     """Adam (0.5, 0.999)."""
     constraint_weight: float = 0.04
@@ -167,64 +132,35 @@ class ALIASSettings(Settings):
 SEG_LOOP = LoopSettings(batch_size=8, epochs=40, ema_decay=0.999, checkpoint_minutes=5.0)
 GMM_LOOP = LoopSettings(batch_size=8, epochs=40, ema_decay=0.999, checkpoint_minutes=5.0)
 ALIAS_LOOP = LoopSettings(batch_size=4, epochs=40, ema_decay=0.999, checkpoint_minutes=5.0)
-STAGES = ("seg", "gmm", "alias")
-"""In the order in which they are trained."""
+_SHARED = merged((DataSettings(), ConditionsSettings(), AugmentSettings()))
 
-_OF_STAGE: Mapping[str, tuple[Settings, LoopSettings]] = {
-    "seg": (SegSettings(), SEG_LOOP),
-    "gmm": (GMMSettings(), GMM_LOOP),
-    "alias": (ALIASSettings(), ALIAS_LOOP),
-}
-_SHARED = {**DataSettings().defaults(), **AugmentSettings().defaults()}
-_INPUTS = ("image", "parse", "pose", "cloth", "cloth-mask")
+VITON_HD_SEG = trainer(
+    "viton-hd.seg", "VITON-HD's layout of the dressed person", _SHARED, SegSettings(), SEG_LOOP
+)
+VITON_HD_GMM = trainer(
+    "viton-hd.gmm", "VITON-HD's warp of the garment", _SHARED, GMMSettings(), GMM_LOOP
+)
+VITON_HD_ALIAS = trainer(
+    "viton-hd.alias",
+    "VITON-HD's picture of the dressed person; needs weights of viton-hd.gmm",
+    _SHARED,
+    ALIASSettings(),
+    ALIAS_LOOP,
+)
 
-VITON_HD_SEG, VITON_HD_GMM, VITON_HD_ALIAS = (
-    TrainerInfo(
-        name=f"viton-hd.{stage}",
-        summary=summary,
-        inputs=_INPUTS,
-        defaults={
-            **_SHARED, **_OF_STAGE[stage][0].defaults(), **_OF_STAGE[stage][1].defaults(),
-        },
-    )
-    for stage, summary in (
-        ("seg", "VITON-HD's layout of the dressed person"),
-        ("gmm", "VITON-HD's warp of the garment"),
-        ("alias", "VITON-HD's picture of the dressed person; needs weights of viton-hd.gmm"),
-    )
-)  # fmt: skip
-
-SHARES: Mapping[str, float] = {"seg": 0.3, "gmm": 0.2, "alias": 0.5}
-"""Of the minutes that the trainer of all three is given."""
-
-_OWN = {"start", "gmm", "seg"}
-"""Settings of one stage that the trainer of all three sets itself."""
-
-VITON_HD = TrainerInfo(
-    name="viton-hd",
-    summary="VITON-HD's three networks in a row; minutes are shared out, steps and epochs are "
-    "those of each; settings of one stage have its name before them, as seg_width",
-    inputs=_INPUTS,
-    defaults={
-        **{name: value for name, value in _SHARED.items() if name not in _OWN},
-        **{f"{stage}_share": share for stage, share in SHARES.items()},
-        **{
-            f"{stage}_{name}": value
-            for stage in STAGES
-            for settings in _OF_STAGE[stage]
-            for name, value in settings.defaults().items()
-            if name not in _OWN
-        },
-    },
+ROW = Row(
+    system="viton-hd",
+    stages={"seg": VITON_HD_SEG, "gmm": VITON_HD_GMM, "alias": VITON_HD_ALIAS},
+    shares={"seg": 0.3, "gmm": 0.2, "alias": 0.5},
+    own=frozenset({"start", "gmm", "seg"}),
+    shared=_SHARED,
+)
+VITON_HD = ROW.info(
+    "VITON-HD's three networks in a row; minutes are shared out, steps and epochs are "
+    "those of each; settings of one stage have its name before them, as seg_width"
 )
 
 
 def settings_of_stage(stage: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of one stage out of those of the trainer of all three."""
-    info = {"seg": VITON_HD_SEG, "gmm": VITON_HD_GMM, "alias": VITON_HD_ALIAS}[stage]
-    made = dict(info.defaults)
-    for name in made:
-        for key in (name, f"{stage}_{name}"):
-            if key in values:
-                made[name] = values[key]
-    return made
+    return ROW.settings_of(stage, values)

@@ -1,6 +1,7 @@
 """Judging try-on pictures of known answers."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -218,3 +219,23 @@ def test_learned_figures_are_over_the_compared_pairs():
     # 4 photos, 4 floors, 4 pictures of the one and 3 of the other
     assert learned.inception.seen == 15
     assert found.left_out == {}
+
+
+def test_means_by_level():
+    def spoilt(image):
+        return dressed(np.zeros_like(image))
+
+    cases = [
+        replace(case(str(n), n, one=made), level=level)
+        for n, (level, made) in enumerate(
+            [("easy", same), ("easy", spoilt), ("hard", spoilt), ("", same), ("hard", failed)]
+        )
+    ]
+    found = evaluate(cases)
+    assert found.levels == {"easy": 2, "medium": 0, "hard": 1} and found.compared == 4
+    one = found.systems[1]
+    assert set(one.levels) == {"easy", "hard"}
+    values = {pair.item: pair.psnr for pair in one.pairs}
+    assert one.levels["easy"]["psnr"] == pytest.approx((values["0"] + values["1"]) / 2)
+    assert one.levels["hard"]["psnr"] == pytest.approx(values["2"])
+    assert one.levels["easy"]["ssim"] > one.levels["hard"]["ssim"]

@@ -94,6 +94,18 @@ def test_the_matching_network(gmm):
     assert row["loss/gmm"] == pytest.approx(total, rel=1e-4)
 
 
+def test_the_warp_learns_from_predicted_layouts(root, packs, gmm, seg, tmp_path):
+    options = {"start": str(weights_of(gmm)), "seg": str(weights_of(seg))}
+    losses = {}
+    for share in (0.0, 1.0):
+        result = trained(
+            "viton-hd.gmm", root, packs, tmp_path / str(share), predicted_share=share, **options
+        )
+        assert {"iou", "predicted/iou", "predicted/inner_ssim"} <= set(result.figures)
+        losses[share] = lines(tmp_path / str(share), "train")[0]["loss/gmm"]
+    assert losses[0.0] != losses[1.0], "another layout bends the garment otherwise"
+
+
 def test_a_refiner_is_trained_on_top_of_a_spline(root, packs, gmm, tmp_path):
     result = trained(
         "viton-hd.gmm", root, packs, tmp_path / "run", start=str(weights_of(gmm)),
@@ -268,6 +280,7 @@ def test_unfit_settings_are_refused(root, packs, gmm, tmp_path, shelf):
     refused("upsampling = 'none'", upsampling="none")
     refused("known: viton-hd, v3.2", "viton-hd.gmm", agnostic="v9")
     refused("predicted_share = 0.5 needs", predicted_share=0.5, gmm=str(weights_of(gmm)))
+    refused("predicted_share = 0.5 needs", "viton-hd.gmm", predicted_share=0.5)
     refused("agnostic = v3.2", agnostic="viton-hd", gmm=str(weights_of(gmm)))
     refused("no weights are installed", error=WeightsMissing)
     refused("no pairs in a split 'test'", "viton-hd.gmm", InputError, validation_split="test")

@@ -144,6 +144,28 @@ def test_several_systems_stand_in_one_table(capsys, viton):
     assert [pair.item for pair in mirror.pairs] == [f"{p}_0__{p}_1" for p in PEOPLE]
 
 
+def test_figures_by_level(capsys, viton, tmp_path):
+    bent = pose()
+    bent.body.xy[7] = (24, 33)
+    put(viton, Artifact.POSE, "bea_0", bent)
+    out = tmp_path / "figures"
+    found = run(capsys, viton, "--system", "painter", "--out", out)
+    assert found.levels == {"easy": 2, "medium": 0, "hard": 1}
+    painter = found.systems[1]
+    assert [pair.level for pair in painter.pairs] == ["easy", "hard", "easy"]
+    assert set(painter.levels) == {"easy", "hard"}
+    assert painter.levels["hard"].psnr == painter.pairs[1].psnr
+    easy = (painter.pairs[0].region_ssim + painter.pairs[2].region_ssim) / 2
+    assert painter.levels["easy"].region_ssim == pytest.approx(easy, abs=1e-4)
+    assert "arms in front of the trunk" in found.protocol["levels"]
+    page = (out / "tryon.md").read_text()
+    assert "Pairs: easy 2, medium 0, hard 1" in page
+    assert f"| painter | hard | {painter.levels['hard'].ssim:.3f} |" in page
+    with (out / "pairs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["item"]: row["level"] for row in rows}["bea_0__bea_1"] == "hard"
+
+
 def test_the_agnostic_mask_is_judged(capsys, viton):
     mask = run(capsys, viton, "--system", "mirror").agnostic_mask
     assert mask.persons == 3 and mask.below == 0

@@ -12,12 +12,14 @@ from pipelines.device import mix_seed
 from pipelines.labels import ACGPN14, LIP20
 from pipelines.networks.noise import binary_noise
 from pipelines.stage import GarmentInputs, PersonInputs
-from pipelines.systems.acgpn.chain import TryOnChain, dilated, fused, skin_colour
+from pipelines.systems.acgpn.chain import TryOnChain
+from pipelines.systems.acgpn.chain_steps import dilated, skin_colour
 from pipelines.systems.acgpn.conditions import (
     PersonConditions,
     garment_conditions,
-    labels_of,
+    lip_labels,
     person_conditions,
+    person_labels,
     resized,
 )
 from pipelines.systems.acgpn.config import ACGPNConfig
@@ -29,7 +31,6 @@ from pipelines.systems.acgpn.networks import (
     ContentFusion,
 )
 from pipelines.systems.acgpn.weights import Networks
-from pipelines.types import ParseMap
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +67,8 @@ def test_photos_take_the_published_way_to_their_size():
 
 def test_necks_are_garment_as_published_or_skin():
     ids = np.full((256, 192), LIP20.NECK, np.uint8)
-    parse = ParseMap(ids, LIP20)
-    assert (labels_of(parse, ACGPNConfig()) == ACGPN14.NOISE).all()
-    assert (labels_of(parse, ACGPNConfig(neck="skin")) == ACGPN14.FACE).all()
+    assert (lip_labels(ids, ACGPNConfig()) == ACGPN14.NOISE).all()
+    assert (lip_labels(ids, ACGPNConfig(neck="skin")) == ACGPN14.FACE).all()
 
 
 def test_the_joints_are_squares_of_about_eleven_pixels(person):
@@ -86,7 +86,7 @@ def test_the_joints_are_squares_of_about_eleven_pixels(person):
 
 def published(networks, person, garment, noise):
     """The published script in the order of its steps, arrays ``[H, W]`` and ``[C, H, W]``."""
-    image, label, pose = person.image[0].numpy(), person.labels.numpy(), person.pose[0].numpy()
+    image, label, pose = person.image[0].numpy(), person.labels[0].numpy(), person.pose[0].numpy()
     pre_mask = (garment.mask[0, 0].numpy() > 0.5).astype(np.float32)
     cloth = garment.image[0].numpy() * pre_mask
     worn, fore = (label == 4).astype(np.float32), (label > 0).astype(np.float32)
@@ -136,7 +136,7 @@ def test_with_parity_the_steps_are_the_published_ones(networks, person, garment)
     noise = [binary_noise(mix_seed(5, k), PUBLISHED_SIZE)[0, 0].numpy() for k in range(3)]
     wanted = published(networks, seen, shown, noise)
     found = TryOnChain(networks, parity=True)(seen, shown, seed=5)
-    np.testing.assert_array_equal(found.layout.body.numpy(), wanted["body"])
+    np.testing.assert_array_equal(found.layout.body[0].numpy(), wanted["body"])
     np.testing.assert_array_equal(found.layout.garment[0, 0].numpy(), wanted["new"])
     assert 0 < wanted["new"].mean() < 1
     np.testing.assert_array_equal(found.layout.labels[0].argmax(0).numpy(), wanted["labels"])
@@ -149,7 +149,7 @@ def test_by_default_the_garment_may_leave_the_old_outline(networks, person, garm
     shown = garment_conditions(garment)
     ours = TryOnChain(networks)(seen, shown, seed=5).layout.garment[0, 0]
     theirs = TryOnChain(networks, parity=True)(seen, shown, seed=5).layout.garment[0, 0]
-    outside = seen.labels == 0
+    outside = seen.labels[0] == 0
     assert not theirs[outside].any() and ours[outside].any()
     assert torch.equal(ours[~outside], theirs[~outside])
 
@@ -172,19 +172,25 @@ def test_dilation_is_opencvs(times):
 
 
 def test_few_pixels_of_arms_give_no_colour():
-    labels = torch.zeros(256, 192, dtype=torch.long)
-    labels[0, :9] = ACGPN14.LEFT_ARM
-    image = torch.rand(1, 3, 256, 192)
-    pose = torch.zeros(1, 18, 256, 192)
-    assert not skin_colour(PersonConditions(image, labels, pose)).any()
-    labels[0, 9:12] = ACGPN14.RIGHT_ARM
-    found = skin_colour(PersonConditions(image, labels, pose))
-    torch.testing.assert_close(found[0, :, 0, 0], image[0, :, 0, :12].mean(-1))
+    labels = torch.zeros(2, 256, 192, dtype=torch.long)
+    labels[:, 0, :9] = ACGPN14.LEFT_ARM
+    labels[1, 0, 9:12] = ACGPN14.RIGHT_ARM
+    image, pose = torch.rand(2, 3, 256, 192), torch.zeros(2, 18, 256, 192)
+    found = skin_colour(PersonConditions(image, labels, labels, pose))
+    assert found.shape == (2, 3, 1, 1) and not found[0].any()
+    torch.testing.assert_close(found[1, :, 0, 0], image[1, :, 0, :12].mean(-1))
 
 
-def test_arms_and_neck_are_hidden_in_the_clothes():
-    labels = torch.arange(14)[None]
-    assert fused(labels)[0].tolist() == [0, 1, 2, 3, 4, 5, 6, 4, 8, 9, 10, 4, 12, 4]
+@pytest.mark.parametrize("neck", ["garment", "skin"])
+def test_arms_and_neck_are_hidden_in_the_clothes(neck):
+    ids = torch.arange(20)[None, None]
+    labels, hidden = person_labels(ids, ACGPNConfig(neck=neck))
+    np.testing.assert_array_equal(
+        labels.numpy(), lip_labels(ids.numpy().astype(np.uint8), ACGPNConfig(neck=neck))
+    )
+    fused = {LIP20.GLOVE, LIP20.SOCKS, LIP20.SCARF, LIP20.NECK, LIP20.LEFT_ARM, LIP20.RIGHT_ARM}
+    wanted = [ACGPN14.UPPER if n in fused else int(labels[0, 0, n]) for n in range(20)]
+    assert hidden[0, 0].tolist() == wanted
 
 
 def test_an_empty_garment_does_no_harm(networks, person):

@@ -1,31 +1,55 @@
-"""Random changes of VITON-HD's examples, in batches on the device."""
+"""Random changes of try-on examples, in batches on the device."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipelines.labels import VITONHD13, mirror_table
+from pipelines.labels import Labels, mirror_table
 from pipelines.networks.pose_maps import mirrored_joints
-from pipelines.systems.viton_hd.train_settings import AugmentSettings
 from pipelines.training.task import Batch
+from pipelines.training.tryon_settings import AugmentSettings
 
 _TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 """Luma and two axes of colour; a turn of these two changes the hue alone (NTSC)."""
 
+_IDS = 256
+"""Ids that a label map of bytes can hold."""
 
-def augmented(batch: Batch, options: AugmentSettings, generator: torch.Generator) -> Batch:
-    """An unpacked batch (``train_data.unpacked``), mirrored, moved and recoloured at random.
+
+@dataclass(frozen=True)
+class Changeable:
+    """What of a system's batches changes how.
+
+    All have ``image`` and ``cloth`` float32 [B, 3, H, W] in -1..1, ``cloth_mask`` bool
+    [B, 1, H, W], ``ids`` int64 [B, H, W] and ``joints`` float32 [B, 25, 3].
+    """
+
+    labels: type[Labels]
+    """Of the ids."""
+    worn: tuple[int, ...]
+    """Labels of the garment on the person."""
+    flipped: tuple[str, ...]
+    """Further arrays [B, C, H, W] that are turned over with the photo."""
+    mirrored: tuple[str, ...]
+    """Arrays [B, ...] of which there is a mirror image already, ``<name>_mirrored``."""
+
+
+def augmented(
+    batch: Batch, options: AugmentSettings, generator: torch.Generator, kinds: Changeable
+) -> Batch:
+    """An unpacked batch, mirrored, moved and recoloured at random.
 
     The garment photo alone is turned, scaled and shifted; a new colour is that of the garment in
-    its photo and on the person alike. What is left of ``pose_mirrored`` has no meaning.
+    its photo and on the person alike. What is left of ``<name>_mirrored`` has no meaning.
     """
-    batch = _flipped(batch, _between(batch, generator, 0, 1) < options.flip)
+    batch = _flipped(batch, _between(batch, generator, 0, 1) < options.flip, kinds)
     batch = _garment_moved(batch, options, generator)
-    return _recoloured(batch, options, generator)
+    return _recoloured(batch, options, generator, kinds)
 
 
 def relit(garment: Tensor, light: float, generator: torch.Generator) -> Tensor:
@@ -44,14 +68,16 @@ def _between(
     return low + (high - low) * drawn
 
 
-def _flipped(batch: Batch, which: Tensor) -> Batch:
+def _flipped(batch: Batch, which: Tensor, kinds: Changeable) -> Batch:
     each = which[:, None, None, None]
     made = dict(batch)
-    for name in ("image", "cloth", "cloth_mask", "painted", "erased", "region"):
+    for name in ("image", "cloth", "cloth_mask", *kinds.flipped):
         made[name] = torch.where(each, batch[name].flip(-1), batch[name])
-    made["pose"] = torch.where(each, batch["pose_mirrored"], batch["pose"])
-    sides = mirror_table(VITONHD13)
-    table = torch.tensor([sides[label] for label in range(len(VITONHD13))], device=each.device)
+    for name in kinds.mirrored:
+        chosen = which.view(-1, *[1] * (batch[name].ndim - 1))
+        made[name] = torch.where(chosen, batch[f"{name}_mirrored"], batch[name])
+    sides = mirror_table(kinds.labels)
+    table = torch.tensor([sides.get(label, label) for label in range(_IDS)], device=each.device)
     made["ids"] = torch.where(each[:, 0], table[batch["ids"].flip(-1)], batch["ids"])
     mirrored = mirrored_joints(batch["joints"], batch["image"].shape[-1])
     made["joints"] = torch.where(each[:, 0], mirrored, batch["joints"])
@@ -75,7 +101,9 @@ def _garment_moved(batch: Batch, options: AugmentSettings, generator: torch.Gene
     return {**batch, "cloth": cloth, "cloth_mask": mask}
 
 
-def _recoloured(batch: Batch, options: AugmentSettings, generator: torch.Generator) -> Batch:
+def _recoloured(
+    batch: Batch, options: AugmentSettings, generator: torch.Generator, kinds: Changeable
+) -> Batch:
     hue = math.radians(options.hue_deg)
     angle = _between(batch, generator, -hue, hue)
     colour = 1 + _between(batch, generator, -options.saturation, options.saturation)
@@ -92,7 +120,8 @@ def _recoloured(batch: Batch, options: AugmentSettings, generator: torch.Generat
         changed = torch.einsum("bij,bjhw->bihw", matrix, (pictures + 1) / 2).clamp(0, 1) * 2 - 1
         return torch.where(where & chosen, changed, pictures)
 
-    worn = (batch["ids"] == VITONHD13.UPPER)[:, None]
+    of_garment = torch.tensor(kinds.worn, device=angle.device)
+    worn = torch.isin(batch["ids"], of_garment)[:, None]
     return {
         **batch,
         "image": painted(batch["image"], worn),

@@ -1,0 +1,79 @@
+"""From a request to what the trainers of a try-on system need: settings, roots, examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines import checkpoints
+from pipelines.checkpoint_manifest import TrainingData
+from pipelines.errors import InputError
+from pipelines.training.request import Progress, ReportProgress, TrainRequest
+from pipelines.training.settings import LoopSettings
+from pipelines.training.tryon_data import (
+    Recipe,
+    TryOnPack,
+    TryOnRoot,
+    cache_folder,
+    find_root,
+    joined,
+    load_pack,
+)
+from pipelines.training.tryon_settings import AugmentSettings, DataSettings
+from pipelines.training.tryon_task import TaskData
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Setup:
+    """What the trainers of all systems read from their settings alike.
+
+    Raises ``InputError`` for roots without data for try-on, ``ConfigError`` for bad settings.
+    """
+
+    def __init__(self, request: TrainRequest, report: ReportProgress) -> None:
+        self.request, self._report = request, report
+        self.settings = DataSettings.of({"start": "", **request.settings})
+        self.augmentation = AugmentSettings.of(request.settings)
+        self.loop = LoopSettings.from_settings(request.settings)
+        self.roots = [find_root(path, self.settings.layout) for path in request.roots]
+
+    def tell(self, note: str) -> None:
+        """Say something to the user."""
+        self._report(Progress(0, None, 0, 0.0, 0.0, note=note))
+
+    def start_file(self) -> Path | None:
+        """The file of weights to go on from; None: there are none."""
+        wanted = self.settings.start
+        return checkpoints.find(wanted).path if wanted else None
+
+    def data(self, recipe: Recipe) -> TaskData:
+        """Examples to learn from and to judge by, made as ``recipe`` says."""
+        learnt = [self._pack(root, "train", recipe, self.settings.limit) for root in self.roots]
+        split, limit = self.settings.validation_split, self.settings.validation
+        judged = [self._pack(root, split, recipe, limit) for root in self.roots]
+        described = tuple(
+            TrainingData(root.path.resolve().name, self.settings.licence, len(pack))
+            for root, pack in zip(self.roots, learnt, strict=True)
+            if pack
+        )
+        train, validation = _all(learnt), _all(judged)
+        if train is None or validation is None:
+            lacking = "train" if train is None else split
+            raise InputError(
+                f"{self.roots[0].path}: no pairs in a split {lacking!r}.",
+                code="no_items",
+                hint="Persons and garments share a name (VITON-HD), or end in _0 and _1 (VITON); "
+                f"or a list {lacking}_pairs.txt says who wears what. "
+                "Another split to judge by: --set validation_split=NAME.",
+            )
+        return TaskData(train, validation, described)
+
+    def _pack(self, root: TryOnRoot, split: str, recipe: Recipe, limit: int) -> TryOnPack | None:
+        cache = cache_folder(self.settings.cache, self.request.out)
+        return load_pack(root, split, recipe, cache=cache, limit=limit, tell=self.tell)
+
+
+def _all(packs: list[TryOnPack | None]) -> TryOnPack | None:
+    found = [pack for pack in packs if pack is not None]
+    return joined(found) if found else None

@@ -1,0 +1,316 @@
+"""ACGPN's trainers on a small drawn root: from files to weights that inference reads."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+import torch
+from tryon_roots import garment, person, small_root
+
+from pipelines.checkpoint_files import read_metadata
+from pipelines.errors import ConfigError, InputError
+from pipelines.layout import CP_VTON, VITON_HD
+from pipelines.networks.losses import released_second_order_constraint
+from pipelines.registry import TRAINERS, train
+from pipelines.stage import GarmentInputs, PersonInputs
+from pipelines.systems.acgpn.train_settings import ROW
+from pipelines.systems.acgpn.tryon import ACGPNTryOn
+from pipelines.systems.acgpn.weights import read_network, read_networks
+from pipelines.training.request import TrainRequest
+
+NARROW = {"width": 16, "discriminator_width": 16, "perceptual": "none"}
+FAST = {"batch_size": 1, "log_every": 1, "ema_decay": 0.5, "checkpoint_every": 2}
+STAGES = ("g1", "g2", "u", "g")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return small_root(CP_VTON, tmp_path_factory.mktemp("drawn") / "viton", train=3, val=1)
+
+
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("packs"))
+
+
+def trained(stage, root, packs, out, *, steps=1, resume=False, report=None, **settings):
+    name = f"acgpn.{stage}"
+    defaults = TRAINERS[name][0].defaults
+    values = {**defaults, **{n: v for n, v in {**NARROW, **FAST}.items() if n in defaults}}
+    values |= {"cache": packs, **settings}
+    request = TrainRequest(
+        name, (root,), out, steps=steps, resume=resume, settings=values,
+        device="cpu", precision="fp32",
+    )  # fmt: skip
+    return train(request, report or (lambda progress: None))
+
+
+def weights_of(result):
+    return next(path for path in result.files if path.suffix == ".safetensors")
+
+
+@pytest.fixture(scope="module")
+def chain(root, packs, tmp_path_factory):
+    """Results of one step of each stage, by stage; each is judged with those before it."""
+    made = {}
+    for stage in STAGES:
+        known = TRAINERS[f"acgpn.{stage}"][0].defaults
+        before = {name: str(weights_of(r)) for name, r in made.items() if name in known}
+        made[stage] = trained(stage, root, packs, tmp_path_factory.mktemp(stage) / "run", **before)
+    return made
+
+
+def lines(result, kind="train"):
+    folder = next(path for path in result.files if path.name == "metrics.jsonl").parent
+    rows = [json.loads(x) for x in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [row for row in rows if row["kind"] == kind]
+
+
+def test_the_body_layout(chain):
+    parts = ("hair", "face", "left_arm", "right_arm", "pants")
+    result = chain["g1"]
+    assert set(result.figures) == {"miou", *(f"iou/{part}" for part in parts)}
+    about = read_metadata(weights_of(result))
+    assert (about["family"], about["tier"], about["label_set"]) == (
+        "acgpn.g1", "research", "ACGPN14",
+    )  # fmt: skip
+    assert json.loads(about["config"]) == {"width": 16, "spline_width": 8, "neck": "skin"}
+    (row,) = lines(result)
+    # 14 maps are equally likely before anything is learnt
+    assert row["loss/cross_entropy"] == pytest.approx(np.log(14), abs=0.3)
+    assert row["loss/g1"] == pytest.approx(
+        row["loss/adversarial"] + 10 * row["loss/cross_entropy"], rel=1e-4
+    )
+    assert 0.2 < row["loss/g1_discriminator"] < 2
+    assert [r["label"] for r in result.rows] == list(parts)
+
+
+def test_the_garment_mask(chain):
+    assert set(chain["g2"].figures) == {"iou", "predicted/iou"}
+    (row,) = lines(chain["g2"])
+    assert row["loss/cross_entropy"] == pytest.approx(np.log(2), abs=0.3)
+    assert row["loss/g2"] == pytest.approx(
+        row["loss/adversarial"] + 10 * row["loss/cross_entropy"], rel=1e-4
+    )
+
+
+def test_the_warp(chain):
+    names = {"iou", "l1", "ssim", "inner_ssim", "refined_l1", "constraint"}
+    figures = chain["u"].figures
+    assert set(figures) == names | {f"predicted/{name}" for name in names}
+    assert 0 < figures["iou"] < 1 and 0 <= figures["constraint"] < 1
+    (row,) = lines(chain["u"])
+    parts = {"warp": 1, "mask": 1, "constraint": 0.04, "refined": 0.2, "composed": 10, "share": 1}
+    total = sum(weight * row[f"loss/{name}"] for name, weight in parts.items())
+    total += row["loss/adversarial"] + 5 * row["loss/features"]
+    assert row["loss/u"] == pytest.approx(total, rel=1e-4)
+    # the spline starts as the identity
+    assert row["loss/constraint"] < 0.05
+
+
+def test_the_picture(chain):
+    names = {"ssim", "region_ssim", "region_l1"}
+    figures = chain["g"].figures
+    assert set(figures) == names | {f"predicted/{name}" for name in names}
+    # the photo is put back outside the region, so most of the picture is right
+    assert figures["ssim"] > figures["region_ssim"]
+    (row,) = lines(chain["g"])
+    total = 10 * row["loss/l1"] + row["loss/adversarial"] + 5 * row["loss/features"]
+    assert row["loss/g"] == pytest.approx(total, rel=1e-4)
+
+
+def test_the_four_files_dress_a_person(chain):
+    files = {f"acgpn.{stage}": weights_of(chain[stage]) for stage in STAGES}
+    assert read_networks(files).config.neck == "skin"
+    told = json.loads(read_metadata(files["acgpn.g"])["run"])["settings"]
+    assert not {"g1", "g2", "u"} & set(told) and told["l1_weight"] == 10.0
+    system = ACGPNTryOn(weights=files)
+    photo, parse, pose = person(2)
+    someone = system.prepare_person(PersonInputs(photo, pose, parse))
+    made = system.dress(someone, system.prepare_garment(GarmentInputs(*garment(3))), seed=0)
+    assert made.image.shape == photo.shape and (made.edited > 0).any()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_without_a_discriminator(root, packs, tmp_path, stage):
+    extra = {"g": {"ssim_weight": 2.0, "l1_weight": 3.0}}.get(stage, {})
+    result = trained(stage, root, packs, tmp_path / "run", gan_weight=0.0, **extra)
+    (row,) = lines(result)
+    assert not [name for name in row if "discriminator" in name or "adversarial" in name]
+    if stage == "g":
+        assert 0 < row["loss/ssim"] < 2
+        total = 3 * row["loss/l1"] + 2 * row["loss/ssim"]
+        assert row["loss/g"] == pytest.approx(total, rel=1e-4)
+        assert set(result.figures) == {"ssim", "region_ssim", "region_l1"}
+
+
+def forced_losses(stage, share, root, packs, chain, out, name):
+    known = TRAINERS[f"acgpn.{stage}"][0].defaults
+    before = {n: str(weights_of(chain[n])) for n in STAGES if n in known and n != stage}
+    result = trained(stage, root, packs, out / f"{stage}-{share}", gan_weight=0.0,
+                     teacher_forcing=share, **before)  # fmt: skip
+    return lines(result)[0][f"loss/{name}"]
+
+
+@pytest.mark.parametrize(("stage", "name"), [("g2", "cross_entropy"), ("u", "share"), ("g", "l1")])
+def test_teacher_forcing_changes_what_is_shown_not_what_is_wanted(
+    root, packs, chain, tmp_path, stage, name
+):
+    true, again, predicted = (
+        forced_losses(stage, share, root, packs, chain, tmp_path / where, name)
+        for where, share in (("a", 1.0), ("b", 1.0), ("c", 0.0))
+    )
+    assert true == again and np.isfinite(predicted)
+    # the first step has the same weights and the same example: the inputs alone differ
+    assert predicted != true
+
+
+def test_the_released_forms(root, packs, tmp_path):
+    squashed = trained("g1", root, packs, tmp_path / "g1", squashed=True, gan_weight=0.0)
+    # behind a sigmoid all maps lie in 0..1: the cross entropy cannot fall below this floor
+    assert lines(squashed)[0]["loss/cross_entropy"] > -np.log(np.e / (np.e + 13))
+    result = trained(
+        "u", root, packs, tmp_path / "u", constraint="released", constraint_weight=0.1,
+        gan_weight=0.0,
+    )  # fmt: skip
+    (row,) = lines(result)
+    lattice = torch.linspace(-0.9, 0.9, 5)
+    down, across = torch.meshgrid(lattice, lattice, indexing="ij")
+    points = torch.stack((across, down), -1).view(1, 25, 2)
+    at_rest = float(released_second_order_constraint(points).loss(1.0))
+    assert at_rest == pytest.approx(0.36)
+    assert row["loss/constraint"] == pytest.approx(at_rest, rel=1e-3)
+    network, config = read_network(tmp_path / "u" / "acgpn.u.safetensors", "acgpn.u")
+    assert (config.width, config.spline_width) == (16, 8)
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "together"])
+def test_a_resumed_run_is_the_run_that_was_not_interrupted(
+    root, packs, chain, tmp_path, read_metrics, last_state, assert_same, stage
+):
+    known = TRAINERS[f"acgpn.{stage}"][0].defaults
+    options = {n: str(weights_of(chain[n])) for n in STAGES if n in known}
+    options |= {n: 0.5 for n in known if n.endswith("teacher_forcing")}
+    options |= {"steps": 3, **together_narrow()} if stage == "together" else {"steps": 3}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    trained(stage, root, packs, whole, **options)
+
+    def stop(progress):
+        if progress.step == 2 and progress.losses:
+            signal.raise_signal(signal.SIGTERM)
+
+    stopped = trained(stage, root, packs, parts, report=stop, **options)
+    assert (stopped.status, stopped.steps) == ("interrupted", 2)
+    trained(stage, root, packs, parts, resume=True, **options)
+    assert read_metrics(parts) == read_metrics(whole)
+    assert_same(last_state(parts), last_state(whole))
+
+
+def together_narrow():
+    known = TRAINERS["acgpn.together"][0].defaults
+    made = {f"{stage}_{name}": value for stage in STAGES for name, value in NARROW.items()}
+    return {name: value for name, value in made.items() if name in known}
+
+
+def test_all_four_in_one_step(root, packs, chain, tmp_path):
+    start = {f"{stage}_start": str(weights_of(chain[stage])) for stage in ("g1", "u")}
+    still = {f"{stage}_learning_rate": 0.0 for stage in ("g1", "u")}
+    result = trained(
+        "together", root, packs, tmp_path / "run", **together_narrow(), **start, **still
+    )
+    files = {path.stem: path for path in result.files if path.suffix == ".safetensors"}
+    networks = read_networks(files)
+    before, _ = read_network(weights_of(chain["g1"]), "acgpn.g1")
+    for name, tensor in before.named_parameters():
+        torch.testing.assert_close(dict(networks.g1.named_parameters())[name], tensor, msg=name)
+    (row,) = lines(result)
+    for stage in ("g1", "g2"):
+        parts = row[f"loss/{stage}/adversarial"] + 10 * row[f"loss/{stage}/cross_entropy"]
+        assert row[f"loss/{stage}"] == pytest.approx(parts, rel=1e-4)
+    assert {f"lr/{s}{d}" for s in STAGES for d in ("", "_discriminator")} <= set(row)
+    wanted = {"g1/miou", "g2/predicted/iou", "u/predicted/iou", "g/predicted/region_ssim"}
+    assert wanted <= set(result.figures)
+
+
+def test_all_four_in_a_row(root, packs, tmp_path):
+    known = TRAINERS["acgpn"][0].defaults
+    settings = {
+        f"{stage}_{name}": value for stage in STAGES for name, value in {**NARROW, **FAST}.items()
+    }
+    settings = {name: value for name, value in settings.items() if name in known}
+    request = TrainRequest(
+        "acgpn", (root,), tmp_path / "run", steps=1, device="cpu", precision="fp32",
+        settings={**known, **settings, "cache": packs, "g_teacher_forcing": 0.5},
+    )  # fmt: skip
+    result = train(request, lambda progress: None)
+    assert result.status == "done" and result.steps == 4
+    assert {"g1/miou", "g2/predicted/iou", "u/iou", "g/predicted/ssim"} <= set(result.figures)
+    read_networks({path.stem: path for path in result.files if path.suffix == ".safetensors"})
+
+
+def test_settings_of_the_row_reach_their_stage():
+    values = {**TRAINERS["acgpn"][0].defaults, "flip": 0.25, "g2_width": 24, "u_spline_width": 32}
+    g1, g2, u = (ROW.settings_of(stage, values) for stage in ("g1", "g2", "u"))
+    assert (g1["width"], g2["width"], u["spline_width"], u["flip"]) == (64, 24, 32, 0.25)
+    for stage in STAGES:
+        assert set(ROW.settings_of(stage, values)) == set(TRAINERS[f"acgpn.{stage}"][0].defaults)
+
+
+def test_training_goes_on_from_weights(root, packs, chain, tmp_path):
+    start = weights_of(chain["u"])
+    result = trained(
+        "u", root, packs, tmp_path / "run", start=str(start), width=64, learning_rate=0.0
+    )
+    before, _ = read_network(start, "acgpn.u")
+    after, config = read_network(weights_of(result), "acgpn.u")
+    assert config.width == 16, "the network is that of the weights"
+    for name, tensor in before.named_parameters():
+        torch.testing.assert_close(dict(after.named_parameters())[name], tensor, msg=name)
+
+
+def test_roots_of_two_layouts_are_trained_on_together(root, packs, tmp_path):
+    other = small_root(VITON_HD, tmp_path / "hd", train=2, val=1, names=("{:04}", "{:04}"))
+    settings = {**TRAINERS["acgpn.g2"][0].defaults, **NARROW, **FAST, "cache": packs}
+    del settings["perceptual"]
+    request = TrainRequest(
+        "acgpn.g2", (root, other), tmp_path / "run", steps=1, settings=settings, device="cpu"
+    )
+    result = train(request, lambda progress: None)
+    data = json.loads(read_metadata(weights_of(result))["data"])
+    assert [row["images"] for row in data] == [3, 2]
+
+
+def test_unfit_settings_are_refused(root, packs, chain, tmp_path):
+    def refused(match, stage, error=ConfigError, **settings):
+        with pytest.raises(error, match=match):
+            trained(stage, root, packs, tmp_path / "run", **settings)
+
+    refused("width = 8: at least 16", "g1", width=8)
+    refused("spline_width = 8: at least 16", "u", channels_last=True)
+    refused("constraint = 'ours'", "u", constraint="ours")
+    refused("neck = 'fur'", "g1", neck="fur")
+    refused("schedule = 'steps'", "g1", schedule="steps")
+    refused("teacher_forcing = 2", "g2", teacher_forcing=2.0)
+    refused("not named: g1, u", "g", teacher_forcing=0.5, g2=str(weights_of(chain["g2"])))
+    refused("neck = skin", "g2", g1=str(weights_of(chain["g1"])), neck="garment")
+    refused("of acgpn.g1", "g1", InputError, start=str(weights_of(chain["g2"])))
+    refused("no pairs in a split 'test'", "u", InputError, validation_split="test")
+    assert not (tmp_path / "run").exists()
+
+
+QUICK = {"g1": "cross_entropy", "g2": "cross_entropy", "u": "warp", "g": "l1"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", list(QUICK))
+def test_two_hundred_steps_learn_the_drawn_persons(root, packs, tmp_path, stage):
+    options = {"log_every": 20, "validate_every": 200, "checkpoint_every": 200, "ema_decay": 0.95}
+    options |= {"recolour": 0.0, "learning_rate": 1e-3, "gan_weight": 0.0}
+    result = trained(stage, root, packs, tmp_path / "run", steps=200, **options)
+    rows = lines(result)
+    assert rows[-1][f"loss/{QUICK[stage]}"] < 0.7 * rows[0][f"loss/{QUICK[stage]}"]
+    if stage == "g1":
+        assert result.figures["miou"] > 0.6
+    if stage in ("g2", "u"):
+        assert result.figures["iou"] > 0.6
