@@ -153,7 +153,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
             inputs=_DRESSING,
             outputs=(),
             params=("device", "precision"),
-            summary="layout, warp and content fusion (Yang et al. 2020); weights: import them",
+            summary="layout, warp and content fusion (Yang et al. 2020); import or train weights",
             weights=ACGPN_FAMILIES,
         ),
         "pipelines.systems.acgpn.tryon:ACGPNTryOn",

@@ -123,6 +123,8 @@ class TrainSetup(Setup):
             )
         if wanted.spline_width < 1:
             raise bad(f"spline_width = {wanted.spline_width}: at least 1 wanted")
+        if not 0 <= wanted.dropout < 1:
+            raise bad(f"dropout = {wanted.dropout}: wanted 0 up to, not including, 1")
         return ACGPNConfig(wanted.width, wanted.spline_width, self.shared.neck)
 
     def _before(self, wanted: GanSettings) -> dict[str, nn.Module]:

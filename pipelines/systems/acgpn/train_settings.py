@@ -83,6 +83,9 @@ class USettings(GanSettings):
 
     spline_width: int = 8
     """Channels of the first layer of the network that finds the control points."""
+    dropout: float = 0.5
+    """Share of features that is left out at random in training, in spline and U-Net alike; with
+    less (our choice) short trainings learn more."""
     warp_weight: float = 1.0
     mask_weight: float = 1.0
     """Of the L1 of the bent garment and of its mask."""

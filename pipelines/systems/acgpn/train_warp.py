@@ -67,6 +67,14 @@ class UTask(ACGPNTask):
                 normal_started(part)
         return network
 
+    def modules(self) -> dict[str, nn.Module]:
+        """Generator and discriminator, with the share of features left out that was asked for."""
+        made = super().modules()
+        for part in made["u"].modules():
+            if isinstance(part, nn.Dropout):
+                part.p = self.settings.dropout
+        return made
+
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""
         given, s = self.examples(batch), self.settings

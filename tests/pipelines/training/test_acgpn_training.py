@@ -249,6 +249,15 @@ def test_all_four_in_a_row(root, packs, tmp_path):
     read_networks({path.stem: path for path in result.files if path.suffix == ".safetensors"})
 
 
+def test_dropout_of_the_warp_is_a_setting(root, packs, tmp_path):
+    made = [
+        lines(trained("u", root, packs, tmp_path / f"{n}", dropout=dropout, gan_weight=0.0))[0]
+        for n, dropout in enumerate((0.0, 0.0, 0.5))
+    ]
+    first, again, other = (row["loss/refined"] for row in made)
+    assert first == again != other
+
+
 def test_settings_of_the_row_reach_their_stage():
     values = {**TRAINERS["acgpn"][0].defaults, "flip": 0.25, "g2_width": 24, "u_spline_width": 32}
     g1, g2, u = (ROW.settings_of(stage, values) for stage in ("g1", "g2", "u"))
@@ -289,6 +298,7 @@ def test_unfit_settings_are_refused(root, packs, chain, tmp_path):
     refused("width = 8: at least 16", "g1", width=8)
     refused("spline_width = 8: at least 16", "u", channels_last=True)
     refused("constraint = 'ours'", "u", constraint="ours")
+    refused("dropout = 1.0", "u", dropout=1.0)
     refused("neck = 'fur'", "g1", neck="fur")
     refused("schedule = 'steps'", "g1", schedule="steps")
     refused("teacher_forcing = 2", "g2", teacher_forcing=2.0)
@@ -307,6 +317,8 @@ QUICK = {"g1": "cross_entropy", "g2": "cross_entropy", "u": "warp", "g": "l1"}
 def test_two_hundred_steps_learn_the_drawn_persons(root, packs, tmp_path, stage):
     options = {"log_every": 20, "validate_every": 200, "checkpoint_every": 200, "ema_decay": 0.95}
     options |= {"recolour": 0.0, "learning_rate": 1e-3, "gan_weight": 0.0}
+    if stage == "u":
+        options |= {"learning_rate": 2e-4, "constraint_weight": 0.005, "dropout": 0.0}
     result = trained(stage, root, packs, tmp_path / "run", steps=200, **options)
     rows = lines(result)
     assert rows[-1][f"loss/{QUICK[stage]}"] < 0.7 * rows[0][f"loss/{QUICK[stage]}"]
