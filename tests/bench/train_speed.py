@@ -24,6 +24,7 @@ from pipelines.systems.viton_hd.config import ALIASConfig, ConditionsConfig, GMM
 from pipelines.systems.viton_hd.networks import GMM
 from pipelines.systems.viton_hd.train_alias import ALIASTask, Helpers
 from pipelines.systems.viton_hd.train_gmm import GMMTask
+from pipelines.systems.viton_hd.train_layouts import Layouts
 from pipelines.systems.viton_hd.train_seg import SegTask
 from pipelines.systems.viton_hd.train_settings import (
     ALIASSettings,
@@ -45,6 +46,7 @@ SMALL = {
     "seg_width": 24,
     "seg_discriminator_width": 16,
     "gmm_width": 32,
+    "gmm_refine_width": 32,
     "alias_width": 24,
     "alias_hidden": 32,
     "alias_discriminator_width": 24,
@@ -76,14 +78,15 @@ def task(stage: str, settings: dict, examples: TryOnPack):
     if stage == "seg":
         return SegTask(SegConfig(width, CONDITIONS), SegSettings.of(values), data, augment)
     if stage == "gmm":
-        return GMMTask(GMMConfig(width, CONDITIONS), GMMSettings.of(values), data, augment)
+        config = GMMConfig(width, values["refine_width"], CONDITIONS)
+        return GMMTask(config, GMMSettings.of(values), data, augment, Layouts())
     names = ("width", "upsampling", "feature_channels", "hidden")
     config = ALIASConfig(**{n: values[n] for n in names}, conditions=CONDITIONS)
     parser = ParserConfig()
     features = EncoderFeatures(build_parser(parser), mean=MEAN, deviation=DEVIATION)
     helpers = Helpers(
         GMM(size=Size(*CONDITIONS.size_hw), width=settings["gmm_width"]).eval(),
-        GMMConfig(settings["gmm_width"], CONDITIONS),
+        GMMConfig(settings["gmm_width"], conditions=CONDITIONS),
         perceptual=Perceptual(PerceptualLoss(features), "parser", sees_pose=parser.pose),
     )
     return ALIASTask(config, ALIASSettings.of(values), data, augment, helpers)
