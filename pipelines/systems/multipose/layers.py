@@ -18,7 +18,7 @@ from pipelines.body import Body25
 from pipelines.labels import LIP20
 from pipelines.preprocess.agnostic_shapes import torso_completed
 from pipelines.preprocess.pose_placement import LOWER_BODY, torso_length
-from pipelines.rendering.fill import grown
+from pipelines.rendering.fill import closed, grown
 from pipelines.rendering.scene import (
     Bytes,
     Floats,
@@ -34,6 +34,10 @@ from pipelines.types import Image, Keypoints, Mask, Pose
 HEAD = (LIP20.HAT, LIP20.HAIR, LIP20.SUNGLASSES, LIP20.FACE)
 _RIM = 2.5
 """Pixels of a picture 192 wide by which a person's blurred edge reaches beyond their label."""
+_CLEAR, _POCKET = 3.0, 4.0
+"""Pixels of the working size beside a person that are not taken for background, beyond those that
+``background_behind`` leaves out, and width of gaps in a person: label maps miss fingers and hems,
+whose colours would run far into the background."""
 _STILL = 0.05
 """Distance, in torso lengths, up to which a joint has not moved."""
 
@@ -74,9 +78,11 @@ def person_layers(shown: PersonInputs, scene: Scene) -> PersonLayers:
     """Take a photo apart; ``scene`` is that of the same photo."""
     somebody = ~shown.parse.mask(LIP20.BACKGROUND)
     soft = as_bytes(smooth(grown(somebody, _RIM * scene.unit), scene.unit))
+    beside = grown(closed(scene.ids != LIP20.BACKGROUND, _POCKET), _CLEAR)
+    taken = np.where(beside & (scene.ids == LIP20.BACKGROUND), LIP20.UPPER, scene.ids)
     return PersonLayers(
         photo=shown.image,
-        plate=background_behind(shown.image, scene.small, scene.ids, soft),
+        plate=background_behind(shown.image, scene.small, taken.astype(np.uint8), soft),
         person=soft,
         head=soft_cutout(shown.image, shown.parse.mask(*HEAD), scene.unit),
         ids=shown.parse.ids,

@@ -95,10 +95,11 @@ def _kept(layers: PersonLayers, predicted: PosedPrediction, stance: Stance) -> A
 def _body(predicted: PosedPrediction, stance: Stance) -> Floats:
     """Positive where the networks' person shows, at the working size.
 
-    Beside the photo's own head theirs must not: its hair and face are left out, but in front of the
-    body and below the chin, where skin or garment is behind.
+    A neckline shows skin, which layouts count as background. Beside the photo's own head theirs
+    must not show: its hair and face are left out where nothing of the body is behind them.
     """
-    body = predicted.made.body
+    body = np.where(stance.trunk, np.maximum(predicted.made.body, 0.5), predicted.made.body)
+    body = np.asarray(body, np.float32)
     if stance.move is None:
         return body
     ghost = np.isin(predicted.segmentation.argmax(0), _BESIDE) & ~stance.trunk
