@@ -9,6 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from pipelines.pose_colours import BODY_LIMBS
 from pipelines.types import Keypoints, Pose
 
 TORSO_PER_SHOULDERS = 1.5
@@ -102,11 +103,7 @@ BODY25_TO_COCO18 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 1
 COCO17_TO_BODY25 = (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11)
 """BODY_25 index of each COCO-17 joint (which lists left before right and has no neck)."""
 
-BODY25_LIMBS = (
-    (1, 8), (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (8, 9), (9, 10), (10, 11), (8, 12),
-    (12, 13), (13, 14), (1, 0), (0, 15), (15, 17), (0, 16), (16, 18), (14, 19), (19, 20), (14, 21),
-    (11, 22), (22, 23), (11, 24),
-)  # fmt: skip
+BODY25_LIMBS = BODY_LIMBS
 """Limbs in the order OpenPose draws them; a limb takes the colour of its second joint."""
 
 COCO18_LIMBS = (

@@ -25,6 +25,7 @@ from pipelines.systems.acgpn.train_settings import (
 )
 from pipelines.systems.cp_vton.config import FAMILIES as CP_VTON_FAMILIES
 from pipelines.systems.cp_vton.config import PLUS_FAMILIES as CP_VTON_PLUS_FAMILIES
+from pipelines.systems.multipose.config import FAMILIES as MULTIPOSE_FAMILIES
 from pipelines.systems.viton_hd.config import FAMILIES as VITON_HD_FAMILIES
 from pipelines.systems.viton_hd.train_settings import (
     VITON_HD,
@@ -148,7 +149,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "acgpn": (
         StageInfo(
             name="tryon-acgpn",
-            version=1,
+            version=2,
             subject=Subject.PAIR,
             inputs=_DRESSING,
             outputs=(),
@@ -161,7 +162,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "viton-hd": (
         StageInfo(
             name="tryon-viton-hd",
-            version=2,
+            version=3,
             subject=Subject.PAIR,
             inputs=_DRESSING,
             outputs=(),
@@ -171,8 +172,25 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         ),
         "pipelines.systems.viton_hd.tryon:VitonHDTryOn",
     ),
+    "multipose": (
+        StageInfo(
+            name="tryon-multipose",
+            version=1,
+            subject=Subject.PAIR,
+            inputs=_DRESSING,
+            outputs=(),
+            params=("device", "precision"),
+            summary="garment and pose changed together (Sandagdorj, Thai and Ahn 2020)",
+            weights=MULTIPOSE_FAMILIES,
+            poses=True,
+        ),
+        "pipelines.systems.multipose.tryon:MultiPoseTryOn",
+    ),
 }
-"""Try-on systems; ``auto`` takes the last one whose weights are at hand."""
+"""Try-on systems; ``auto`` takes the last one whose weights are at hand.
+
+Where a pose is asked for, it is one that can show people in poses, else one that cannot.
+"""
 
 TRAINERS: dict[str, tuple[TrainerInfo, str]] = {
     "parser.ours": (PARSER_OURS, "pipelines.training.parse_trainer:train"),

@@ -17,7 +17,7 @@ from pipelines.flags import Flag
 if TYPE_CHECKING:
     from pipelines.errors import ItemError
     from pipelines.layout import Artifact
-    from pipelines.types import Alpha, Image, Mask, ParseMap, Pose
+    from pipelines.types import Alpha, Image, Keypoints, Mask, ParseMap, Pose
 
 
 class Subject(str, Enum):
@@ -45,6 +45,8 @@ class StageInfo:
     summary: str = ""
     weights: tuple[str, ...] = ()
     """Families of the weights that a try-on system needs, one file of each."""
+    poses: bool = False
+    """Whether a try-on system can show a person in another pose (``PosedTryOnSystem``)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,8 @@ class TryOnResult:
 
     ``image`` is ``uint8 [H, W, 3]`` of the person image's size; ``edited`` is ``float32 [H, W]``,
     0 exactly where ``image`` equals the photo; ``score`` is the quality score in 0..1;
-    ``measures`` are the numbers behind it; ``stages`` are intermediate arrays, if asked for.
+    ``measures`` are the numbers behind it; ``stages`` are intermediate arrays, if asked for;
+    ``pose`` are the body's joints (BODY_25) in the image where a pose was asked for.
     """
 
     image: Image
@@ -102,6 +105,7 @@ class TryOnResult:
     flags: tuple[Flag, ...] = ()
     measures: Mapping[str, float] = field(default_factory=dict)
     stages: Mapping[str, Any] = field(default_factory=dict)
+    pose: Keypoints | None = None
 
 
 class TryOnSystem(Protocol):
@@ -119,6 +123,23 @@ class TryOnSystem(Protocol):
         self, person: Any, garment: Any, *, seed: int, save_stages: bool = False
     ) -> TryOnResult:
         """Dress a prepared person in a prepared garment. Raises ``ItemError``."""
+        ...
+
+
+class PosedTryOnSystem(TryOnSystem, Protocol):
+    """A try-on system that shows a person in another pose than the photo's, too."""
+
+    def prepare_pose(self, person: Any, pose: Pose | None) -> Any:
+        """Place a pose of any picture on a prepared person; None is the person's own.
+
+        Raises ``ItemError`` for a pose that shows too little.
+        """
+        ...
+
+    def dress_posed(
+        self, person: Any, garment: Any, pose: Any, *, seed: int, save_stages: bool = False
+    ) -> TryOnResult:
+        """Dress a prepared person in a prepared garment and a pose prepared for that person."""
         ...
 
 

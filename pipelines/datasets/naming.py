@@ -64,9 +64,9 @@ def item_id(relative: PurePath) -> ItemId:
     return ItemId(f"{words}-{digest}")
 
 
-def tryon_id(person: str, garment: str) -> ItemId:
-    """The id of a person dressed in a garment."""
-    return ItemId(f"{person}{PAIR_SEPARATOR}{garment}")
+def tryon_id(person: str, garment: str, pose: str = "") -> ItemId:
+    """The id of a person dressed in a garment, in a named pose if there is one."""
+    return ItemId(PAIR_SEPARATOR.join(filter(None, (person, garment, pose))))
 
 
 def require_distinct(pairs: Iterable[tuple[str, str]]) -> None:
@@ -93,6 +93,11 @@ def find_item(name: str, items: Container[str]) -> ItemId | None:
     if "\0" not in name:
         candidates.insert(1, item_id(PurePath(name)))
     return next((ItemId(c) for c in candidates if c in items), None)
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file name has a picture's extension."""
+    return without_extension(name) != name
 
 
 def without_extension(name: str) -> str:

@@ -152,6 +152,21 @@ def make_triples(
     return triples
 
 
+def both_directions(triples: Iterable[Pair]) -> list[Pair]:
+    """MPV triples for training: each from its first picture to its second, and back.
+
+    A line says that both pictures show one person in the garment, so that either is the truth for
+    the other. Each triple occurs once; a pair without a pose of another picture is left out.
+    """
+    found: dict[tuple[str, str, str], Pair] = {}
+    for one in triples:
+        if one.pose in ("", one.person):
+            continue
+        for turned in (one, Pair(one.pose, one.garment, one.person, one.line)):
+            found.setdefault((turned.person, turned.garment, turned.pose), turned)
+    return list(found.values())
+
+
 def write_pairs(
     path: Path, pairs: Iterable[Pair], *, suffix: str = ".jpg", split: str = "test"
 ) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipelines.body import BODY25_SWAP, TORSO_PER_SHOULDERS, Body25
+from pipelines.body import BODY25_SWAP, BODY25_TO_COCO18, TORSO_PER_SHOULDERS, Body25
+from pipelines.types import Size
 
 B = Body25
 JOINTS = tuple(
@@ -82,6 +83,22 @@ def pose_maps(joints: Tensor, height: int, width: int, stride: int = 4) -> Tenso
     reach = (REACH * scale)[:, None, None, None]
     near = there[..., None, None] / (1 + squared / reach**2)
     return torch.cat([near, _torso_place(joints, scale, columns, rows)], 1)
+
+
+def joint_squares(joints: Tensor, size: Size, radius: int) -> Tensor:
+    """A square around each joint in the order of COCO-18: ``float32 [B, 18, H, W]``, 0 or 1.
+
+    ``joints`` is ``float32 [B, 25, 3]`` (BODY_25): x, y in pixels of ``size``, and a score, 0 = not
+    seen. Pixels are inside whose centre is at most ``radius`` away, across and down: sides of
+    ``2 radius + 1`` around a whole pixel. Joints beyond the picture reach into it all the same.
+    """
+    wanted = joints[:, list(BODY25_TO_COCO18)]
+    columns = torch.arange(size.width, device=joints.device)
+    rows = torch.arange(size.height, device=joints.device)
+    across = (columns - wanted[..., 0, None]).abs() <= radius
+    down = (rows - wanted[..., 1, None]).abs() <= radius
+    seen = (wanted[..., 2] > 0)[..., None, None]
+    return (down[..., :, None] & across[..., None, :] & seen).float()
 
 
 def mirrored_joints(joints: Tensor, width: int) -> Tensor:

@@ -15,16 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.body import BODY25_LIMBS
+from pipelines.pose_colours import BODY_COLOURS as BODY_COLOURS
 from pipelines.types import Array, Image, Keypoints, Pose, Size
-
-BODY_COLOURS = (
-    (255, 0, 85), (255, 0, 0), (255, 85, 0), (255, 170, 0), (255, 255, 0), (170, 255, 0),
-    (85, 255, 0), (0, 255, 0), (255, 0, 0), (0, 255, 85), (0, 255, 170), (0, 255, 255),
-    (0, 170, 255), (0, 85, 255), (0, 0, 255), (255, 0, 170), (170, 0, 255), (255, 0, 255),
-    (85, 0, 255), (0, 0, 255), (0, 0, 255), (0, 0, 255), (0, 255, 255), (0, 255, 255),
-    (0, 255, 255),
-)  # fmt: skip
-"""RGB of each BODY_25 joint."""
 
 HAND_LIMBS = tuple(
     (0 if step == 0 else 4 * finger + step, 4 * finger + step + 1)

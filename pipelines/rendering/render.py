@@ -131,11 +131,12 @@ def render(
     changed = np.maximum(cloth, removed)
     changed[changed < _INVISIBLE] = 0
     image = scene.photo.copy()
-    box = _box(changed > 0)
+    box = box_of(changed > 0)
     if box is None:
         return Rendered(image, changed, cloth)
     under = _under(scene, made, upper, box)
-    colours = _garment_colours(scene, garment, made, upper, sigma, box)
+    height, width = scene.photo.shape[:2]
+    colours = garment_colours(garment, made, upper, box, (width, height), sigma)
     photo = scene.photo[box].astype(np.float32)
     out = photo + removed[box][..., None] * (under - photo)
     out += cloth[box][..., None] * (colours - out)
@@ -162,7 +163,7 @@ def _garment_alpha(scene: Scene, lead: Floats, upper: Mask) -> Alpha:
     height, width = scene.photo.shape[:2]
     # a stray piece has a lead of its own, which must not show
     lead = np.where((lead > 0) & ~upper, -lead, lead).astype(np.float32)
-    alpha = _outlined(lead, (width, height))
+    alpha = outlined(lead, (width, height))
     outline = _share(scene.outline)
     near = (alpha > 0) & (alpha < 1) & (outline > 0)
     if not near.any():
@@ -192,34 +193,36 @@ def _under(scene: Scene, made: Prediction, upper: Mask, box: tuple[slice, slice]
     lower_gap = _spread(gap, kept & np.isin(scene.ids, _LOWER), reach)
     corrected = made.picture + np.where(made.lower[..., None], lower_gap, skin_gap)
     height, width = scene.photo.shape[:2]
-    large = _enlarged(corrected.astype(np.float32), (width, height), cv2.INTER_CUBIC)[box]
-    share = _outlined(body, (width, height))[box]
+    large = enlarged(corrected.astype(np.float32), (width, height), cv2.INTER_CUBIC)[box]
+    share = outlined(body, (width, height))[box]
     plate = scene.plate[box].astype(np.float32)
     return np.asarray(plate + share[..., None] * (np.clip(large, 0, 255) - plate), np.float32)
 
 
-def _garment_colours(
-    scene: Scene,
+def garment_colours(
     garment: RenderGarment,
     made: Prediction,
     upper: Mask,
-    sigma: float,
     box: tuple[slice, slice],
+    size: tuple[int, int],
+    sigma: float,
 ) -> Floats:
-    """The new garment's colours in the photo's light, levels ``float32`` of the box."""
-    height, width = scene.photo.shape[:2]
-    size = (width, height)
+    """The new garment's colours in the photo's light, levels ``float32`` of the box.
+
+    ``upper`` is where it shows at the working size, ``box`` a part of a picture of ``size`` (w,
+    h), ``sigma`` that of ``RenderConfig``.
+    """
     sigma *= made.picture.shape[1] / 192
     # where the bent garment ends its photo's background shines through, small as it is there
     rim = cv2.dilate(((made.cover > 0.02) & (made.cover < 0.98)).astype(np.uint8), _SQUARE) > 0
     inside = inner(upper, 1) & ~rim
     light = _masked_blur(made.picture, inside.astype(np.float32), sigma)
     flat = _masked_blur(made.warped, inside * made.cover, sigma)
-    fine = _enlarged(np.where(rim[..., None], 0, made.picture - light), size, cv2.INTER_CUBIC)[box]
+    fine = enlarged(np.where(rim[..., None], 0, made.picture - light), size, cv2.INTER_CUBIC)[box]
     sampled, cover = draw_garment(garment, made.grid, size, box)
-    own = sampled - _enlarged(flat, size, cv2.INTER_LINEAR)[box]
+    own = sampled - enlarged(flat, size, cv2.INTER_LINEAR)[box]
     detail = fine + cover[..., None] * (own - fine)
-    lit = _enlarged(light, size, cv2.INTER_LINEAR)[box] + detail
+    lit = enlarged(light, size, cv2.INTER_LINEAR)[box] + detail
     return np.asarray(np.clip(lit, 0, 255), np.float32)
 
 
@@ -244,7 +247,7 @@ def _masked_blur(values: Floats, mask: Alpha, sigma: float) -> Floats:
     return np.asarray((total + few * values) / (weight + few), np.float32)
 
 
-def _outlined(lead: Floats, size: tuple[int, int]) -> Alpha:
+def outlined(lead: Floats, size: tuple[int, int]) -> Alpha:
     """Where a lead is positive, enlarged to ``size`` (w, h) with an outline sharp at that size.
 
     Where the networks hesitate a lead is small far around; its zero is a line all the same.
@@ -254,7 +257,8 @@ def _outlined(lead: Floats, size: tuple[int, int]) -> Alpha:
     return np.asarray(cv2.GaussianBlur(inside, (0, 0), _EDGE_SIGMA), np.float32)
 
 
-def _enlarged(values: Floats, size: tuple[int, int], how: int) -> Floats:
+def enlarged(values: Floats, size: tuple[int, int], how: int) -> Floats:
+    """A picture or map at another size (w, h); ``how`` is OpenCV's interpolation."""
     if values.shape[1::-1] == size:
         return values
     return np.asarray(cv2.resize(values, size, interpolation=how), np.float32)
@@ -264,7 +268,8 @@ def _share(mask: NDArray[np.uint8]) -> Alpha:
     return mask.astype(np.float32) / 255
 
 
-def _box(mask: Mask) -> tuple[slice, slice] | None:
+def box_of(mask: Mask) -> tuple[slice, slice] | None:
+    """The smallest box (rows, columns) around a mask; None around nothing."""
     rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
     if not len(rows):
         return None

@@ -66,7 +66,10 @@ def make_scene(person: PersonInputs, size: Size) -> Scene:
     small = cv2.resize(photo, shape, interpolation=cv2.INTER_AREA).astype(np.float32)
     ids = np.asarray(cv2.resize(parse.ids, shape, interpolation=cv2.INTER_NEAREST), np.uint8)
     pose = scaled(person.pose, size.width / width, size.height / height)
-    front = _front(photo, parse, _hands(ids, pose), unit)
+    hands = cv2.resize(
+        _hands(ids, pose).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
+    )
+    front = soft_cutout(photo, parse.mask(*_FRONT) | (hands > 0), unit)
     old = parse.mask(*GARMENT)
     soft = as_bytes(smooth(_wiped(old, parse.mask(LIP20.BACKGROUND), unit), unit))
     removed = cv2.min(soft, 255 - front)
@@ -77,10 +80,10 @@ def make_scene(person: PersonInputs, size: Size) -> Scene:
         front=front,
         removed=np.asarray(removed, np.uint8),
         outline=as_bytes(smooth(band > 0, unit)),
-        plate=_plate(photo, small, ids, soft),
+        plate=background_behind(photo, small, ids, soft),
         small=small,
         ids=ids,
-        trunk=_trunk(pose, size),
+        trunk=trunk_of(pose, size),
     )
 
 
@@ -89,11 +92,12 @@ def _wiped(old: Mask, background: Mask, unit: float) -> Mask:
     return grown(old, _RIM * unit) | (grown(old, _WIDE_RIM * unit) & background)
 
 
-def _front(photo: Image, parse: ParseMap, hands: Mask, unit: float) -> Bytes:
-    """What no garment may cover, with the photo's own edges (single hairs, fingers)."""
-    height, width = photo.shape[:2]
-    large = cv2.resize(hands.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    inside = (parse.mask(*_FRONT) | (large > 0)).astype(np.float32)
+def soft_cutout(photo: Image, part: Mask, unit: float) -> Bytes:
+    """A part of a person with the photo's own edges (single hairs, fingers).
+
+    ``unit`` is the number of pixels of the photo for each one of a picture 192 wide.
+    """
+    inside = part.astype(np.float32)
     shrink = max(1, round(unit / 2))
     edged = guided_filter(
         photo, inside, radius=max(2, round(2 * unit)), epsilon=_EDGE_EPSILON, shrink=shrink
@@ -110,8 +114,11 @@ def _hands(ids: NDArray[np.uint8], pose: Pose) -> Mask:
     return parse.mask(*ARMS) & ~agnostic_mask(parse, pose)
 
 
-def _plate(photo: Image, small: Floats, ids: NDArray[np.uint8], soft: Bytes) -> Image:
-    """The background continued behind the old garment; elsewhere the photo."""
+def background_behind(photo: Image, small: Floats, ids: NDArray[np.uint8], soft: Bytes) -> Image:
+    """The background continued where ``soft`` (of the photo's size) is; elsewhere the photo.
+
+    ``small`` is the photo ``float32 [h, w, 3]`` and ``ids`` its LIP20 labels, of one smaller size.
+    """
     person = grown(ids != LIP20.BACKGROUND, 3 * small.shape[1] / _REFERENCE_WIDTH)
     known = (~person).astype(np.float32)
     if not known.any():
@@ -135,7 +142,8 @@ def _plate(photo: Image, small: Floats, ids: NDArray[np.uint8], soft: Bytes) -> 
     return made
 
 
-def _trunk(pose: Pose, size: Size) -> Mask:
+def trunk_of(pose: Pose, size: Size) -> Mask:
+    """The body between shoulders and hips with the neck, of a pose in pixels of ``size``."""
     joints = torso_completed(pose)
     right, left = joints[Body25.RIGHT_SHOULDER], joints[Body25.LEFT_SHOULDER]
     neck = joints[Body25.NECK]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.errors import ConfigError, InputError, WeightsMissing
+from pipelines.errors import ConfigError, InputError, UsageError, WeightsMissing
 from pipelines.registry import SYSTEMS
 from pipelines.system_choice import choose_system
 
@@ -84,6 +84,37 @@ def test_wishes_that_cannot_be_met(shelf, wanted, weights, error, code):
     with pytest.raises(error) as caught:
         choose_system(wanted, weights=weights)
     assert caught.value.code == code
+
+
+def fill_multipose(shelf):
+    for family in SYSTEMS["multipose"][0].weights:
+        shelf.add(family.replace(".", "-"), family=family)
+
+
+def test_auto_takes_a_system_for_poses_only_where_a_pose_is_wanted(shelf):
+    fill_multipose(shelf)
+    choice = choose_system()
+    assert choice.name == "geometric" and "multipose" not in choice.reason
+    assert choose_system(posed=True).name == "multipose"
+    fill(shelf)
+    assert choose_system().name == "viton-hd"
+    assert choose_system(posed=True).name == "multipose"
+    # by its name, or by its weights, it is used without a pose, too
+    assert choose_system("multipose").name == "multipose"
+    assert choose_system(weights=["multipose-shs"]).name == "multipose"
+
+
+def test_a_pose_needs_a_system_that_can_do_poses(shelf):
+    fill(shelf)
+    with pytest.raises(UsageError) as error:
+        choose_system("viton-hd", posed=True)
+    assert error.value.exit_code == 2 and "--system multipose" in error.value.hint
+    for wanted in ("auto", "multipose"):
+        with pytest.raises(WeightsMissing) as missing:
+            choose_system(wanted, posed=True)
+        assert missing.value.exit_code == 69 and "without a pose" in missing.value.hint
+    with pytest.raises(ConfigError):
+        choose_system(posed=True, weights=["viton-hd-seg"])
 
 
 def test_damaged_weights_are_an_error(shelf):

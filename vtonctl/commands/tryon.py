@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EXAMPLE = """
 vtonctl tryon --persons ./people --garments ./tops --out ./results
 vtonctl tryon ./shop --all-pairs
+vtonctl tryon ./shop --all-pairs --pose ./poses
 """
 
 
@@ -61,6 +62,18 @@ def run(
             help="Weights of the system; may be given for each of its families.",
         ),
     ] = None,
+    pose: Annotated[
+        Path | None,
+        typer.Option(
+            "--pose",
+            metavar="FILE|DIR",
+            help="Pose to take (OpenPose JSON: BODY_25 or COCO-18), or a folder of them.",
+        ),
+    ] = None,
+    pose_from: Annotated[
+        Path | None,
+        typer.Option("--pose-from", metavar="PHOTO", help="Photo whose pose is to be taken."),
+    ] = None,
     native: Annotated[
         bool, typer.Option("--native", help="Put results back into the original photos.")
     ] = False,
@@ -94,10 +107,13 @@ def run(
 
     From two folders it does the whole job: prepares what is missing, dresses all persons in all
     garments (or those of --pairs), writes results.jsonl and report.html beside the pictures.
+    With --pose or --pose-from every pair is made in every pose, by a system that can do poses.
     The same command again does only what changed.
     """
     screen = setup.begin(output)
     _check_usage(root, persons, garments, out, pairs, all_pairs)
+    if pose is not None and pose_from is not None:
+        raise UsageError("either --pose or --pose-from, not both")
     wishes = {"system": system, "weights": weights or None, "seed": seed}
     resolved = setup.settle(
         root or out, data, prepare, run, format=format, quality=quality, **wishes
@@ -116,6 +132,8 @@ def run(
         all_pairs=all_pairs,
         native=native,
         save_stages=save_stages,
+        pose=pose,
+        pose_from=pose_from,
     )
     run_options = setup.run_options(resolved.settings, retry_failed=retry_failed, dry_run=dry_run)
 
@@ -140,6 +158,8 @@ def make_tryon_request(
     all_pairs: bool = False,
     native: bool = False,
     save_stages: bool = False,
+    pose: Path | None = None,
+    pose_from: Path | None = None,
 ) -> TryOnRequest:
     """The request for a root, or for two folders whose root is kept inside ``out``."""
     prepare = None
@@ -149,9 +169,10 @@ def make_tryon_request(
         all_pairs = all_pairs or pairs is None
     if root is None:
         raise UsageError("no data-set root and no --out given", hint="See: vtonctl tryon --help")
+    posed = pose is not None or pose_from is not None
     return TryOnRequest(
         root=root,
-        out=out or root / "results" / _system_name(settings),
+        out=out or root / "results" / _system_name(settings, posed),
         prepare=prepare,
         pairs=pairs,
         all_pairs=all_pairs,
@@ -164,14 +185,18 @@ def make_tryon_request(
         image_format=settings.format,
         quality=settings.quality,
         save_stages=save_stages,
+        pose=pose,
+        pose_from=pose_from,
+        pose_model=settings.pose_model,
     )
 
 
-def _system_name(settings: Settings) -> str:
+def _system_name(settings: Settings, posed: bool) -> str:
     """The system that the run will choose, for the name of its folder."""
     if settings.system != AUTO:
         return settings.system
-    return choose_system(weights=settings.weights, commercial=settings.commercial).name
+    chosen = choose_system(weights=settings.weights, commercial=settings.commercial, posed=posed)
+    return chosen.name
 
 
 def work_root(out: Path) -> Path:

@@ -110,7 +110,7 @@ class _Engine:
 
 def _crash(job: Job, timeout_s: float) -> Outcome:
     """The outcome of a step whose worker died, or was ended after ``timeout_s``."""
-    task = job.task
+    task, record = job.task, dict[str, str]()
     if isinstance(task, ChainTask):
         spec = task.steps[0].spec
         stage = spec.info.name
@@ -119,6 +119,7 @@ def _crash(job: Job, timeout_s: float) -> Outcome:
         mark = fingerprint(spec.info, spec.params, known, spec.weights) if whole else ""
     else:
         stage, mark, known = "tryon", task.fingerprint, dict(task.inputs)
+        record = task.names
     if timeout_s:
         status, code = "failed", "timeout"
         message = f"given up after {timeout_s:g} s"
@@ -134,6 +135,7 @@ def _crash(job: Job, timeout_s: float) -> Outcome:
         code=code,
         message=message,
         hint="It is left out from now on; vtonctl retry tries it again.",
+        record=record,
         attempts=job.attempt,
     )
 

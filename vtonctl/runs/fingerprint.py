@@ -28,7 +28,10 @@ def fingerprint(
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def item_seed(person: str, garment: str, seed: int) -> int:
-    """The seed of one pair, 0..2**32-1: the same whatever else runs, in any order."""
-    text = json.dumps([person, garment, seed]).encode()
+def item_seed(person: str, garment: str, seed: int, pose: str = "") -> int:
+    """The seed of one pair, 0..2**32-1: the same whatever else runs, in any order.
+
+    ``pose`` is the name of the pose that the person is to take, "" for their own.
+    """
+    text = json.dumps([person, garment, seed, *([pose] if pose else [])]).encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "big")

@@ -26,6 +26,8 @@ def check_tryon(request: TryOnRequest) -> None:
         raise _refusal(request.root, out.root)
     for folder in DataRoot(request.root, request.split, request.layout).folders():
         _refuse(folder, out.root, out.root, below=folder)
+    if request.pose is not None and out.root.resolve() == request.pose.resolve():
+        raise _refusal(request.pose, out.root)
     if request.prepare:
         check_preprocess(request.prepare)
         for photos in filter(None, (request.prepare.photos, request.prepare.garments)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from vtonctl.runs.plan import ChainPlanner, Item, Planned
 from vtonctl.runs.requests import TryOnRequest
 from vtonctl.runs.root_lists import read_frame
 from vtonctl.runs.rundir import RunDir
-from vtonctl.runs.tasks import NativeSource, PairTask, StageSpec
+from vtonctl.runs.target_poses import INPUT, needed
+from vtonctl.runs.tasks import NativeSource, PairTask, PoseSource, StageSpec, pair_names
 
 STAGE = "tryon"
 TILE = 20
@@ -57,6 +59,20 @@ def in_good_order(pairs: Sequence[tuple[str, str]]) -> list[tuple[int, str, str]
     return sorted(keyed, key=lambda k: (k[0], people[k[1]], ranks[k[2]]))
 
 
+def in_poses(
+    order: Sequence[tuple[int, str, str]], poses: Sequence[PoseSource]
+) -> list[tuple[int, str, str, PoseSource | None]]:
+    """Pairs in good order, each in every pose; (tile, person, garment, None) without poses.
+
+    A person takes one pose after the other in all garments of a tile.
+    """
+    found: list[tuple[int, str, str, PoseSource | None]] = []
+    for _, group in groupby(order, key=lambda entry: entry[:2]):
+        pairs = list(group)
+        found += [(*pair, pose) for pose in poses or (None,) for pair in pairs]
+    return found
+
+
 @dataclass
 class PairPlanner:
     """Plans pairs; reads files, writes nothing."""
@@ -74,22 +90,31 @@ class PairPlanner:
     """Items whose files this run would make first (in a dry run)."""
     _items: dict[tuple[Subject, str], Item] = field(default_factory=dict)
 
-    def plan(self, tile: int, person: str, garment: str) -> tuple[Planned, PairTask | None]:
-        """The state of a pair, and its task if there is something to do."""
-        name = tryon_id(person, garment)
-        row = self.rows.get((STAGE, name))
+    def plan(
+        self, tile: int, person: str, garment: str, pose: PoseSource | None = None
+    ) -> tuple[Planned, PairTask | None]:
+        """The state of a pair (in a pose), and its task if there is something to do."""
+        name = tryon_id(person, garment, pose.name if pose else "")
+        row, names = self.rows.get((STAGE, name)), pair_names(person, garment, pose)
+        if pose and pose.problem:
+            return Planned(name, STAGE, "blocked", row, pose.problem, names), None
         if {(Subject.PERSON, person), (Subject.GARMENT, garment)} & self.pending:
             return Planned(name, STAGE, "to_do", row), None
         inputs, reason = self._inputs(person, garment)
         if reason:
             items = (self._item(Subject.PERSON, person), self._item(Subject.GARMENT, garment))
             waiting = any(item.blocked_by(self.spec) == "waiting" for item in items)
-            return Planned(name, STAGE, "waiting" if waiting else "blocked", row, reason), None
+            state = "waiting" if waiting else "blocked"
+            return Planned(name, STAGE, state, row, reason, names), None
         native = self._native(person) if self.request.native else None
         if native:
             inputs[Artifact.SOURCE.value] = native.sha256
-        seed = item_seed(person, garment, self.seed)
-        mark = fingerprint(self.spec.info, self._params(native, seed), inputs, self.spec.weights)
+        seed = item_seed(person, garment, self.seed, pose.name if pose else "")
+        params = self._params(native, seed)
+        if pose:
+            inputs[INPUT] = pose.sha256
+            params |= needed(pose)
+        mark = fingerprint(self.spec.info, params, inputs, self.spec.weights)
         if row and row.fingerprint == mark:
             if row.status == "done" and self._is_whole(row):
                 return Planned(name, STAGE, "current", row), None
@@ -98,7 +123,7 @@ class PairPlanner:
         out = RunDir(self.request.out).result(name, f".{self.request.image_format}")
         if out.exists() and not (row and "result" in row.outputs):
             reason = f"{out} is there already, and no run has made it"
-            return Planned(name, STAGE, "blocked", row, reason), None
+            return Planned(name, STAGE, "blocked", row, reason, names), None
         task = PairTask(
             item=name,
             person=person,
@@ -118,6 +143,7 @@ class PairPlanner:
             group=f"{tile}/{person}",
             flags=self._flags(person, garment),
             parser=self._parser(person),
+            pose=pose,
         )
         return Planned(name, STAGE, "to_do", row), task
 

@@ -7,32 +7,47 @@ this memory is hit (``vtonctl.runs.pair_plan``).
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipelines import codecs
 from pipelines.errors import ItemError, VtonError
 from pipelines.layout import Artifact, Encoding, find_layout
-from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult, TryOnSystem
+from pipelines.pose_json import decode_pose
+from pipelines.stage import (
+    GarmentInputs,
+    Outputs,
+    PersonInputs,
+    PosedTryOnSystem,
+    Stage,
+    TryOnResult,
+    TryOnSystem,
+)
 from pipelines.stage_pictures import stage_picture
 from vtonctl.runs.filehash import FileState, sha256_of
 from vtonctl.runs.item_files import failure, label_set, read_bytes, write_file
 from vtonctl.runs.recent import Recent
 from vtonctl.runs.rundir import RunDir
-from vtonctl.runs.tasks import NativeSource, Outcome, PairTask
+from vtonctl.runs.target_poses import INPUT
+from vtonctl.runs.tasks import NativeSource, Outcome, PairTask, PoseSource
 
 if TYPE_CHECKING:
     from pipelines.native import NativeFit
+    from pipelines.types import Pose
 
 GARMENTS_KEPT = 24
 """Prepared garments in memory; pairs are planned in tiles of this many garments."""
 _PERSONS_KEPT = 1
+_POSES_KEPT = 24
+"""Poses as they were read or found; placed on a person only the last one is kept."""
 
 _GARMENT_INPUTS = frozenset({Artifact.CLOTH.value, Artifact.CLOTH_MASK.value})
 _ENCODINGS = {"png": Encoding.RGB_PNG, "jpg": Encoding.RGB_JPEG, "webp": Encoding.RGB_WEBP}
 _persons = Recent(_PERSONS_KEPT)
 _garments = Recent(GARMENTS_KEPT)
+_poses = Recent(_POSES_KEPT)
+_placed = Recent(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +56,15 @@ class _Person:
     native: NativeFit | None
 
 
-def run_pair(task: PairTask, system: TryOnSystem) -> Outcome:
-    """Dress, write and describe. Raises ``StorageError``; an item's failure is an outcome."""
+def run_pair(task: PairTask, system: TryOnSystem, find_pose: Stage | None = None) -> Outcome:
+    """Dress, write and describe. Raises ``StorageError``; an item's failure is an outcome.
+
+    ``find_pose`` is the pose stage, where the wanted pose is to be found in a photo.
+    """
     started, stage = time.perf_counter(), "tryon"
     try:
         person, garment = _prepared(task, system)
-        result = system.dress(
-            person.prepared, garment, seed=task.seed, save_stages=task.save_stages
-        )
+        result = _dress(task, system, find_pose, person.prepared, garment)
         image, edited = result.image, result.edited
         if person.native:
             image, edited = person.native.paste(image, edited), edited
@@ -56,7 +72,8 @@ def run_pair(task: PairTask, system: TryOnSystem) -> Outcome:
     except Exception as error:  # noqa: BLE001 - one pair must not end the run
         if isinstance(error, VtonError) and not isinstance(error, ItemError):
             raise
-        return failure(task.item, stage, error, task.fingerprint, task.inputs, started)
+        failed = failure(task.item, stage, error, task.fingerprint, task.inputs, started)
+        return replace(failed, record={**task.names, **failed.record})
     return Outcome(
         item=task.item,
         stage=stage,
@@ -68,8 +85,8 @@ def run_pair(task: PairTask, system: TryOnSystem) -> Outcome:
         score=float(result.score),
         seconds=time.perf_counter() - started,
         record={
-            "person": task.person,
-            "garment": task.garment,
+            **task.names,
+            **_target_pose(result),
             "system": task.spec.info.name,
             "weights": task.spec.weights,
             "parser": dict(task.parser),
@@ -82,15 +99,48 @@ def run_pair(task: PairTask, system: TryOnSystem) -> Outcome:
     )
 
 
+def _dress(
+    task: PairTask, system: TryOnSystem, find_pose: Stage | None, person: Any, garment: Any
+) -> TryOnResult:
+    source = task.pose
+    if source is None:
+        return system.dress(person, garment, seed=task.seed, save_stages=task.save_stages)
+    posed = cast(PosedTryOnSystem, system)
+
+    def place() -> Any:
+        pose = _poses.get(source.key, partial(_read_pose, source, find_pose))
+        return posed.prepare_pose(person, pose)
+
+    placed = _placed.get((_person_key(task), source.key), place)
+    return posed.dress_posed(person, garment, placed, seed=task.seed, save_stages=task.save_stages)
+
+
+def _target_pose(result: TryOnResult) -> dict[str, Any]:
+    """Where the joints are in a picture of ``size``; None for one that is not seen."""
+    if result.pose is None:
+        return {}
+    joints = [
+        [round(float(x), 1), round(float(y), 1)] if score > 0 else None
+        for (x, y), score in zip(result.pose.xy, result.pose.score, strict=True)
+    ]
+    return {"target_pose": {"size": list(result.image.shape[:2]), "joints": joints}}
+
+
+def _person_key(task: PairTask) -> tuple[Any, ...]:
+    others = {*_GARMENT_INPUTS, INPUT}
+    hashes = tuple((n, value) for n, value in sorted(task.inputs.items()) if n not in others)
+    return (_place(task), task.person, hashes, task.native)
+
+
+def _place(task: PairTask) -> tuple[Any, ...]:
+    return (task.root, task.split, task.layout, task.spec.target, repr(task.spec.params))
+
+
 def _prepared(task: PairTask, system: TryOnSystem) -> tuple[_Person, Any]:
-    where = (task.root, task.split, task.layout, task.spec.target, repr(task.spec.params))
-    hashes = tuple(sorted(task.inputs.items()))
-    person = [value for value in hashes if value[0] not in _GARMENT_INPUTS]
-    garment = [value for value in hashes if value[0] in _GARMENT_INPUTS]
-    person_key = (where, task.person, tuple(person), task.native)
-    garment_key = (where, task.garment, tuple(garment))
+    hashes = tuple(item for item in sorted(task.inputs.items()) if item[0] in _GARMENT_INPUTS)
+    garment_key = (_place(task), task.garment, hashes)
     return (
-        _persons.get(person_key, partial(_prepare_person, task, system)),
+        _persons.get(_person_key(task), partial(_prepare_person, task, system)),
         _garments.get(garment_key, partial(_prepare_garment, task, system)),
     )
 
@@ -127,6 +177,21 @@ def _read(task: PairTask, item: str, artifact: Artifact) -> Any:
         raise _changed(str(path))
     encoding = layout.place(artifact).encoding
     return codecs.decode(data, encoding, labels=label_set(layout), name=str(path))
+
+
+def _read_pose(source: PoseSource, find_pose: Stage | None) -> Pose:
+    """The pose of a file or of a photo. Raises ``ItemError`` that names it."""
+    data = read_bytes(source.path)
+    if sha256_of(data) != source.sha256:
+        raise _changed(str(source.path))
+    if find_pose is None:
+        return decode_pose(data, str(source.path))
+    found = find_pose([{Artifact.IMAGE: codecs.read_photo(source.path)}])[0]
+    if not isinstance(found, Outputs):
+        message = f"{source.path} (the pose to take): {found.message}"
+        raise ItemError(message, code=found.code, hint=found.hint)
+    made: Pose = found.values[Artifact.POSE]
+    return made
 
 
 def _read_photo(native: NativeSource) -> Any:

@@ -34,6 +34,8 @@ class Planned:
     row: Row | None = None
     reason: str = ""
     """Why it is blocked."""
+    record: Mapping[str, str] = field(default_factory=dict)
+    """What is recorded with it if it is blocked."""
 
     def outcome(self) -> ItemOutcome:
         """What is told of a step that the run did not do."""

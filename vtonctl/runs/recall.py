@@ -31,7 +31,7 @@ def recall_request(run: RunRecord) -> Recalled:
         if run.command == "preprocess":
             return Recalled(_preprocess(asked), seed, compute)
         prepare = _preprocess(asked["prepare"]) if asked["prepare"] else None
-        made = {**_paths(asked, "root", "out", "pairs"), "prepare": prepare}
+        made = {**_paths(asked, "root", "out", "pairs", "pose", "pose_from"), "prepare": prepare}
         request = TryOnRequest(**{**made, "weights": tuple(asked.get("weights", ()))})
         return Recalled(request, seed, compute)
     except (KeyError, TypeError, ValueError) as error:
@@ -49,5 +49,6 @@ def _preprocess(asked: Mapping[str, Any]) -> PreprocessRequest:
 
 
 def _paths(asked: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    paths = {name: Path(asked[name]) for name in names if asked[name] is not None}
+    # a request of an earlier version has no poses
+    paths = {name: Path(asked[name]) for name in names if asked.get(name) is not None}
     return {**asked, **paths}

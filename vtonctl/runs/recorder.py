@@ -62,7 +62,12 @@ class Recorder:
         rows = []
         for entry in planned:
             outcome = Outcome(
-                entry.item, entry.stage, "blocked", code="blocked", message=entry.reason
+                entry.item,
+                entry.stage,
+                "blocked",
+                code="blocked",
+                message=entry.reason,
+                record=entry.record,
             )
             told = _told(outcome, None)
             self.outcomes[entry.stage, entry.item] = told

@@ -91,3 +91,14 @@ class TryOnRequest:
     save_stages: bool = False
     params: dict[str, str] = field(default_factory=dict)
     """Parameters of the system."""
+    pose: Path | None = None
+    """A pose that all persons are to take (OpenPose's JSON), or a folder of such files."""
+    pose_from: Path | None = None
+    """A photo in whose pose all persons are to be shown."""
+    pose_model: str = "full"
+    """What finds the pose in ``pose_from``."""
+
+    @property
+    def posed(self) -> bool:
+        """Whether persons are to be shown in poses that are not their own."""
+        return self.pose is not None or self.pose_from is not None

@@ -42,12 +42,14 @@ class ResultsFile:
 
 def _line(row: Row) -> dict[str, Any]:
     record = row.record
+    # a row of an earlier version may not say whom it shows
     person, _, garment = row.item.partition(PAIR_SEPARATOR)
     path, state = row.outputs.get("result", ("", None))
     line = {
         "item": row.item,
         "person": record.get("person", person),
         "garment": record.get("garment", garment),
+        "pose": record.get("pose", ""),
         "status": row.status,
         "output": path if state else "",
         "sha256": state.sha256 if state else "",
@@ -63,6 +65,8 @@ def _line(row: Row) -> dict[str, Any]:
         "edited_fraction": record.get("edited_fraction"),
         "size": record.get("size"),
     }
+    if "target_pose" in record:
+        line["target_pose"] = record["target_pose"]
     if row.status != "done":
         line |= {"code": row.code, "message": row.message, "hint": row.hint}
     return line

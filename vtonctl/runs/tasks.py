@@ -91,8 +91,26 @@ class NativeSource:
 
 
 @dataclass(frozen=True)
+class PoseSource:
+    """A pose that persons are to take: a pose file, or a photo in which it is found."""
+
+    name: str
+    path: Path
+    sha256: str = ""
+    finder: StageSpec | None = None
+    """The stage that finds the pose in a photo; None for a pose file."""
+    problem: str = ""
+    """Why it cannot be used, in words."""
+
+    @property
+    def key(self) -> str:
+        """Equal for sources of one and the same pose."""
+        return f"{self.path} {self.sha256} {self.finder.key if self.finder else ''}"
+
+
+@dataclass(frozen=True)
 class PairTask:
-    """One person in one garment."""
+    """One person in one garment, in a pose of their own or in a given one."""
 
     item: str
     person: str
@@ -115,14 +133,26 @@ class PairTask:
     """Doubts about the person and the garment, which the result inherits."""
     parser: Mapping[str, Any] = field(default_factory=dict)
     """What the person's parse was made with; empty if it was given."""
+    pose: PoseSource | None = None
 
     @property
     def specs(self) -> tuple[StageSpec, ...]:
         """What a worker needs to have loaded."""
-        return (self.spec,)
+        finder = self.pose.finder if self.pose else None
+        return (self.spec, finder) if finder else (self.spec,)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Person, garment and pose by name, as they are recorded with the result."""
+        return pair_names(self.person, self.garment, self.pose)
 
 
 Task = ChainTask | PairTask
+
+
+def pair_names(person: str, garment: str, pose: PoseSource | None) -> dict[str, str]:
+    """What a result shows, by name."""
+    return {"person": person, "garment": garment, **({"pose": pose.name} if pose else {})}
 
 
 @dataclass(frozen=True)

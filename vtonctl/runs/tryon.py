@@ -13,7 +13,7 @@ from vtonctl.runs.engine import run_tasks
 from vtonctl.runs.estimate import estimate_s
 from vtonctl.runs.guard import check_tryon
 from vtonctl.runs.ledger import read_ledger
-from vtonctl.runs.pair_plan import STAGE, PairPlanner, find_pairs, in_good_order
+from vtonctl.runs.pair_plan import STAGE, PairPlanner, find_pairs, in_good_order, in_poses
 from vtonctl.runs.parse_plan import ParsePlan, plan_parse, refuse_unused_device
 from vtonctl.runs.plan import ChainPlanner, Planned
 from vtonctl.runs.preprocess import Names, Prepared, find_names, make_specs, prepare
@@ -25,7 +25,8 @@ from vtonctl.runs.rundir import RunDir
 from vtonctl.runs.session import Clock, Session, noted_run, open_session
 from vtonctl.runs.stop import listening
 from vtonctl.runs.system_plan import plan_system
-from vtonctl.runs.tasks import PairTask, StageSpec
+from vtonctl.runs.target_poses import find_poses
+from vtonctl.runs.tasks import PairTask, PoseSource, StageSpec
 
 SCOPE = "results"
 FORMATS = ("png", "jpg", "webp")
@@ -56,13 +57,14 @@ def run_tryon(request: TryOnRequest, options: RunOptions, sink: ProgressSink) ->
         _data_session(session, request) as data_session,
     ):
         # a bad list is found before anything is worked on
+        poses = find_poses(request, session.hashes)
         pairs, names = _pairs(data_session, request)
         prepared = None
         if request.prepare and parse:
             prepared = prepare(data_session, request.prepare, names, parse)
         specs = make_specs(request.prepare or PreprocessRequest(request.root), parse or ParsePlan())
         planner = _planner(session, data_session, request, system.spec, specs, prepared)
-        outcomes, estimate = _dress(session, planner, pairs)
+        outcomes, estimate = _dress(session, planner, pairs, poses)
         total = _sum(estimate, prepared.estimate_s if prepared else 0.0)
         if options.dry_run and total is None:
             sink.note("no estimate of time: nothing of the kind has been done here yet")
@@ -121,15 +123,18 @@ def _pairs(data_session: Session, request: TryOnRequest) -> tuple[Sequence[tuple
 
 
 def _dress(
-    session: Session, planner: PairPlanner, pairs: Sequence[tuple[str, str]]
+    session: Session,
+    planner: PairPlanner,
+    pairs: Sequence[tuple[str, str]],
+    poses: Sequence[PoseSource],
 ) -> tuple[tuple[ItemOutcome, ...], float | None]:
     recorder = session.recorder(SCOPE)
     planned: list[Planned] = []
     tasks: list[PairTask] = []
-    for tile, person, garment in in_good_order(pairs):
+    for tile, person, garment, pose in in_poses(in_good_order(pairs), poses):
         if session.stop:
             break
-        entry, task = planner.plan(tile, person, garment)
+        entry, task = planner.plan(tile, person, garment, pose)
         planned.append(entry)
         tasks += [task] if task else []
     session.store_hashes()

@@ -39,7 +39,8 @@ def warm_up(specs: Sequence[StageSpec], threads: int) -> None:
 def run_task(task: Task) -> tuple[Outcome, ...]:
     """Do one task. An item's failure is an outcome; ``StorageError`` ends the run."""
     if isinstance(task, PairTask):
-        return (run_pair(task, build(task.spec)),)
+        finder = task.pose.finder if task.pose else None
+        return (run_pair(task, build(task.spec), build(finder) if finder else None),)
     return _Chain(task).run()
 
 

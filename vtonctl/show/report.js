@@ -10,7 +10,7 @@
   main.style.setProperty("--columns", main.dataset.columns);
 
   /* ---- filters, order, view ---- */
-  const wanted = { state: "", flag: "", person: "", garment: "", text: "" };
+  const wanted = { state: "", flag: "", person: "", garment: "", pose: "", text: "" };
   let shown = cards;
 
   const matches = (card) => {
@@ -19,6 +19,7 @@
       && (!wanted.flag || d.flags.split(" ").includes(wanted.flag))
       && (!wanted.person || d.person === wanted.person)
       && (!wanted.garment || d.garment === wanted.garment)
+      && (!wanted.pose || d.pose === wanted.pose)
       && (!wanted.text || d.item.toLowerCase().includes(wanted.text));
   };
 
@@ -82,7 +83,7 @@
   all("[data-view]").forEach((button) => {
     button.addEventListener("click", () => setView(button.dataset.view));
   });
-  ["flag", "person", "garment"].forEach((name) => one(name)?.addEventListener("change", (event) => {
+  ["flag", "person", "garment", "pose"].forEach((name) => one(name)?.addEventListener("change", (event) => {
     wanted[name] = event.target.value;
     refresh();
   }));
@@ -167,7 +168,8 @@
       one("box-why").hidden = false;
       one("box-why").textContent = card.querySelector(".why")?.textContent ?? "No picture.";
     }
-    one("box-title").textContent = tryon ? d.person + " in " + d.garment : d.item;
+    one("box-title").textContent = tryon
+      ? d.person + " in " + d.garment + (d.pose ? ", " + d.pose : "") : d.item;
     const score = Math.round(Number(d.score) * 100);
     one("meter").value = score;
     one("score").textContent = score;

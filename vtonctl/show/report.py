@@ -17,6 +17,7 @@ from pipelines.thumbnails import data_uris
 from vtonctl.runs.result import ItemOutcome
 from vtonctl.runs.rundir import RunDir
 from vtonctl.show import report_page
+from vtonctl.show.pose_drawing import pose_drawing
 from vtonctl.show.report_page import Card, Page, Picture, Side
 
 REPORT_NAME = "report.html"
@@ -105,12 +106,14 @@ def tryon_page(
         _sides(sorted({str(line[kind]) for line in lines}), kind, data, base)
         for kind in ("person", "garment")
     )
+    poses = {str(line["pose"]) for line in lines if line.get("pose")}
     systems = sorted({str(line["system"]) for line in lines if line.get("system")})
     facts = (
         *(name.removeprefix("tryon-") for name in systems),
         *_parsers(line.get("parser") or {} for line in lines),
         _counted(len(persons), "person"),
         _counted(len(garments), "garment"),
+        *([_counted(len(poses), "pose")] if poses else []),
     )
     title = f"Try-on: {out.resolve().name}"
     return Page("tryon", title, facts, cards, persons, garments)
@@ -162,15 +165,22 @@ def _pair_card(line: Mapping[str, Any], picture: Picture | None) -> Card:
     return Card(
         item=str(line["item"]),
         state="failed" if failed else "flagged" if flags else "good",
-        pictures=() if failed or picture is None else (picture,),
+        pictures=() if failed or picture is None else (picture, *_target_pose(line)),
         person=str(line["person"]),
         garment=str(line["garment"]),
+        pose=str(line.get("pose") or ""),
         score=None if failed else float(line.get("score", 1.0)),
         flags=flags,
         reason=str(line.get("message") or line.get("code") or "") if failed else "",
         hint=str(line.get("hint", "")),
         facts=tuple((name, str(value)) for name, value in facts.items() if value not in (None, "")),
     )
+
+
+def _target_pose(line: Mapping[str, Any]) -> tuple[Picture, ...]:
+    """The pose that a result was asked for, drawn where its joints are in the picture."""
+    drawn = pose_drawing(line.get("target_pose"))
+    return (Picture("target pose", drawn),) if drawn else ()
 
 
 def _item_card(

@@ -52,6 +52,8 @@ class Card:
     pictures: tuple[Picture, ...]
     person: str = ""
     garment: str = ""
+    pose: str = ""
+    """Name of the pose that the person was to take; empty = their own."""
     score: float | None = None
     """Quality in 0..1; None = not judged."""
     flags: tuple[str, ...] = ()
@@ -90,8 +92,15 @@ class Page:
         return [(code, sentence(code), n) for code, n in found.most_common()]
 
     @property
+    def poses(self) -> list[str]:
+        """Names of the poses, sorted; "" among them where people are in their own, too."""
+        return sorted({card.pose for card in self.cards})
+
+    @property
     def has_matrix(self) -> bool:
         """Whether the pairs fill a grid of persons x garments well enough to show one."""
+        if len(self.poses) > 1:
+            return False  # a cell has room for one card
         cells = len(self.persons) * len(self.garments)
         return cells > 1 and len(self.cards) >= MATRIX_DENSITY * cells
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from pipelines import device as devices
 from pipelines.networks.pictures import levels, quantised
-from pipelines.networks.tps_grid import unaligned
+from pipelines.networks.spline_matcher import Warped
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.cp_vton.conditions import (
     GarmentConditions,
@@ -27,7 +27,7 @@ from pipelines.systems.cp_vton.conditions import (
     garment_conditions,
     person_conditions,
 )
-from pipelines.systems.cp_vton.networks import PUBLISHED_SIZE, Composed, Warped
+from pipelines.systems.cp_vton.networks import Composed
 from pipelines.systems.cp_vton.weights import Networks
 
 _INSIDE = 128
@@ -114,8 +114,7 @@ class TryOnChain:
     @torch.inference_mode()
     def grid(self, warp: Warped) -> Tensor:
         """Where a garment was sampled, -1 and 1 being its photo's edges: ``[1, 256, 192, 2]``."""
-        aligned = self.networks.gmm.align_corners
-        return unaligned(warp.grid, PUBLISHED_SIZE) if aligned else warp.grid
+        return self.networks.gmm.edge_to_edge(warp.grid)
 
 
 def by_way_of_files(warp: Warped) -> Warped:

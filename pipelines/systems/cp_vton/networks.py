@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from pipelines.networks.correlation import MATCHING_SIZE, GeometricMatcher
+from pipelines.networks.correlation import MATCHING_SIZE
 from pipelines.networks.skip_unet import SkipUNet
-from pipelines.networks.tps_grid import CP_VTON, TpsGrid
+from pipelines.networks.spline_matcher import SplineMatcher
 
 PUBLISHED_SIZE = MATCHING_SIZE
 """256x192: the size of all inputs and results."""
@@ -23,21 +22,8 @@ PUBLISHED_SIZE = MATCHING_SIZE
 AGNOSTIC_CHANNELS = 22
 """Of what both networks see of the person: body shape 1, kept part of the photo 3, pose 18."""
 
-_EPSILON = 1e-6
 
-
-@dataclass(frozen=True, eq=False)
-class Warped:
-    """The bent garment ``[B, 3, H, W]`` in -1..1, its mask ``[B, 1, H, W]`` in 0..1, and the grid
-    ``float32 [B, H, W, 2]`` that sampled them.
-    """  # noqa: D205 - one sentence
-
-    garment: Tensor
-    mask: Tensor
-    grid: Tensor
-
-
-class GMM(GeometricMatcher):
+class GMM(SplineMatcher):
     """The garment's warp: person ``[B, 22, 256, 192]`` and garment to theta and a sampling grid.
 
     The garment is its photo ``[B, 3, 256, 192]``, or with ``plus`` its mask ``[B, 1, 256, 192]``.
@@ -45,23 +31,9 @@ class GMM(GeometricMatcher):
     """
 
     def __init__(self, *, plus: bool = False, width: int = 64, align_corners: bool = True) -> None:
-        super().__init__(AGNOSTIC_CHANNELS, 1 if plus else 3, width=width, epsilon=_EPSILON)
-        self.grid = TpsGrid(PUBLISHED_SIZE, CP_VTON)
+        channels = 1 if plus else 3
+        super().__init__(AGNOSTIC_CHANNELS, channels, width=width, align_corners=align_corners)
         self.plus = plus
-        self.align_corners = align_corners
-
-    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Theta ``[B, 50]`` in -1..1 and the grid ``float32 [B, 256, 192, 2]``."""
-        theta = self.theta(a, b)
-        return theta, self.grid(theta)
-
-    def warped(self, garment: Tensor, mask: Tensor, grid: Tensor) -> Warped:
-        """A garment ``[B, 3, h, w]`` and its mask ``[B, 1, h, w]`` as a grid samples them.
-
-        Beyond its edge the photo goes on in its last colours, the mask is 0.
-        """
-        bent = F.grid_sample(garment, grid, padding_mode="border", align_corners=self.align_corners)
-        return Warped(bent, F.grid_sample(mask, grid, align_corners=self.align_corners), grid)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,14 @@
 """Pair lists: published forms, hostile rows, and lists made by seed."""
 
+import json
 from collections import Counter
 
 import pytest
 
+from pipelines.body import Body25, Coco18
 from pipelines.datasets.pairs import (
     Pair,
+    both_directions,
     make_pairs,
     make_triples,
     own_garment,
@@ -14,6 +17,8 @@ from pipelines.datasets.pairs import (
     write_pairs,
 )
 from pipelines.errors import InputError, ListError, UsageError
+from pipelines.layout import Artifact, find_layout
+from pipelines.pose_json import decode_pose
 
 
 def names(pairs):
@@ -199,3 +204,43 @@ def test_four_column_list_keeps_the_lines_of_other_splits(tmp_path):
     write_pairs(path, [new], split="test")
     assert [p.person[:2] for p in read_pairs(path, nested=True, split="train")] == ["S1"]
     assert [p.person[:2] for p in read_pairs(path, nested=True, split="test")] == ["S3"]
+
+
+def test_mpv_lines_are_learnt_from_in_both_directions(tmp_path):
+    listed = tmp_path / "all_poseA_poseB_clothes.txt"
+    names = [f"SC321E00D/SC321E00D-O11@{n}=person_{view}" for n, view in ((13, "a"), (15, "b"))]
+    garment = "SC321E00D/SC321E00D-O11@12.1=cloth_front"
+    lines = [
+        f"{names[0]}.jpg\t{names[1]}.jpg\t{garment}.jpg\ttrain",
+        f"{names[1]}.jpg\t{names[0]}.jpg\t{garment}.jpg\ttrain",
+        f"{names[0]}.jpg\t{names[0]}.jpg\t{garment}.jpg\ttrain",
+        f"{names[0]}.jpg\t{names[1]}.jpg\t{garment}.jpg\ttest",
+    ]
+    listed.write_text("\n".join(lines))
+    triples = both_directions(read_pairs(listed, split="train", nested=True))
+    # the second line is the way back of the first; a picture is no other pose of itself
+    assert [(t.person, t.pose) for t in triples] == [tuple(names), tuple(reversed(names))]
+    assert {t.garment for t in triples} == {garment}
+    assert both_directions(make_pairs(["a"], ["b"], "all")) == []
+
+
+@pytest.mark.parametrize("keypoints", ["all_person_clothes_keypoints", "all_keypoints"])
+@pytest.mark.parametrize(
+    ("key", "joints"),
+    [("pose_keypoints", 18), ("pose_keypoints_2d", 18), ("pose_keypoints_2d", 25)],
+)
+def test_mpv_poses_are_read_in_every_spelling(tmp_path, keypoints, key, joints):
+    """Folder, key and joint order differ between copies of the data; names hold @ and =."""
+    item = "SC321E00D/SC321E00D-O11@13=person_whole_front"
+    path = tmp_path / keypoints / f"{item}_keypoints.json"
+    path.parent.mkdir(parents=True)
+    numbers = [value for n in range(joints) for value in (10 + n, 2 * n + 1, 0.5)]
+    path.write_text(json.dumps({"people": [{key: numbers}]}))
+    mpv = find_layout("mpv")
+    found = mpv.path(tmp_path, "train", Artifact.POSE, item)
+    assert found == path
+    body = decode_pose(found.read_bytes(), str(found)).body
+    knee = Body25.RIGHT_KNEE
+    at = Coco18.RIGHT_KNEE if joints == 18 else knee
+    assert tuple(body.xy[knee]) == (10 + at, 2 * at + 1)
+    assert (body.score > 0).sum() == (19 if joints == 18 else 25)

@@ -5,6 +5,7 @@ import pytest
 from acgpn_files import write_files as write_acgpn
 from cp_vton_files import write_files as write_cp_vton
 from cp_vton_files import write_plus_files as write_cp_vton_plus
+from multipose_files import write_files as write_multipose
 from viton_hd_files import write_files as write_viton_hd
 
 from pipelines import registry
@@ -23,8 +24,9 @@ WRITERS = {
     "cp-vton-plus": write_cp_vton_plus,
     "acgpn": write_acgpn,
     "viton-hd": write_viton_hd,
+    "multipose": write_multipose,
 }
-LABELS = {"acgpn": ACGPN14, "viton-hd": VITONHD13}
+LABELS = {"acgpn": ACGPN14, "viton-hd": VITONHD13, "multipose": LIP20}
 
 
 @pytest.fixture(scope="module", params=list(WRITERS))

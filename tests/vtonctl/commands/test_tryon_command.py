@@ -1,5 +1,7 @@
 """What ``vtonctl tryon`` asks the runtime for."""
 
+from pathlib import Path
+
 import pytest
 
 from pipelines.system_choice import choose_system
@@ -64,12 +66,38 @@ def test_options_reach_the_request(asked, root):
         ["tryon", "--persons", "{people}", "--garments", "{tops}"],
         ["tryon", "{people}", "--garments", "{tops}"],
         ["tryon", "{people}", "--pairs", "list.txt", "--all-pairs"],
+        ["tryon", "{people}", "--pose", "a.json", "--pose-from", "b.jpg"],
     ],
 )
 def test_contradictions_are_wrong_use(asked, folders, arguments):
     places = dict(zip(("people", "tops", "out"), map(str, folders), strict=True))
     assert app.run([a.format(**places) for a in arguments]) == 2
     assert asked.request is None
+
+
+def test_poses_reach_the_request(asked, root):
+    folder = ["tryon", str(root), "--out", str(root.parent / "out")]
+    app.run([*folder, "--pose", "poses", "--pose-model", "heavy"])
+    request = asked.request
+    assert (request.pose, request.pose_from) == (Path("poses"), None)
+    assert request.posed and request.pose_model == "heavy"
+    app.run([*folder, "--pose-from", "her.jpg"])
+    assert (asked.request.pose, asked.request.pose_from) == (None, Path("her.jpg"))
+    app.run(folder)
+    assert not asked.request.posed
+
+
+def test_a_system_that_cannot_do_poses_is_wrong_use(root, capsys):
+    code = app.run(["tryon", str(root), "--pose", "a.json", "--system", "geometric"])
+    shown = capsys.readouterr().err
+    assert code == 2
+    assert "geometric" in shown and "own pose" in shown and "--system multipose" in shown
+
+
+def test_a_pose_without_a_system_for_it_is_a_missing_weight(root, capsys, shelf):
+    code = app.run(["tryon", str(root), "--pose", "a.json"])
+    shown = capsys.readouterr().err
+    assert code == 69 and "multipose" in shown and "--weights" in shown
 
 
 def test_the_summary_names_failures_doubts_and_counts(asked, root, capsys):

@@ -31,6 +31,7 @@ def fakes(monkeypatch):
     """The fake stages in the registry of this process."""
     for name, entry in fake_stages.fake_stages().items():
         monkeypatch.setitem(registry.STAGES, name, entry)
+    monkeypatch.setitem(registry.SYSTEMS, "fake-posed", fake_stages.fake_posed_system())
     monkeypatch.setitem(registry.SYSTEMS, "fake", fake_stages.fake_system())
     return fake_stages
 

@@ -142,6 +142,23 @@ class TryOn:
         return TryOnResult(image, edited, 0.9, measures={"warp": 0.1}, stages=stages)
 
 
+class PosedTryOn(TryOn):
+    """Writes the place of the nose into the second pixel, and tells the joints."""
+
+    def prepare_pose(self, person, pose):
+        if not pose.body.seen(1):
+            raise ItemError("the pose has no neck", code="uncertain_pose")
+        return pose
+
+    def dress_posed(self, person, garment, pose, *, seed, save_stages=False):
+        made = self.dress(person, garment, seed=seed, save_stages=save_stages)
+        image = made.image.copy()
+        image[20:24, 0:8] = np.uint8(pose.body.xy[0].sum() % 256)
+        edited = made.edited.copy()
+        edited[20:24, 0:8] = 1
+        return replace(made, image=image, edited=edited, pose=pose.body)
+
+
 CLASSES = {
     "frame": "Frame",
     "pose": "PoseStage",
@@ -165,7 +182,13 @@ def fake_system():
     return replace(info, name="fake"), f"{__name__}:TryOn"
 
 
+def fake_posed_system():
+    info, _ = registry.SYSTEMS["geometric"]
+    return replace(info, name="fake-posed", poses=True), f"{__name__}:PosedTryOn"
+
+
 def register():
     """Put the fakes into the registry of this process."""
     registry.STAGES.update(fake_stages())
+    registry.SYSTEMS["fake-posed"] = fake_posed_system()
     registry.SYSTEMS["fake"] = fake_system()

@@ -136,6 +136,60 @@ def test_a_picture_costs_little_so_that_400_pairs_stay_below_15_mb(results, astr
     assert path.stat().st_size / 36 * 400 < 15_000_000
 
 
+@pytest.fixture
+def in_poses(results):
+    """Reads the page of one person in two garments and in some poses."""
+
+    def make(poses, **last):
+        out, place = results(["ann"], ["tee", "polo"])
+        old = [json.loads(entry) for entry in (out / "results.jsonl").read_text().splitlines()]
+        asked = {"size": [128, 96], "joints": [[float(10 + n), 50.0] for n in range(25)]}
+        lines = [
+            {
+                **entry, "item": f"{entry['item']}__{pose}", "pose": pose, "target_pose": asked,
+                "status": "done", "output": "0.png",
+            }
+            for entry in old for pose in poses
+        ]  # fmt: skip
+        lines[-1] |= last
+        (out / "results.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+        return read(write_tryon_report(out, place)[0])
+
+    return make
+
+
+def test_each_pose_has_a_card_with_the_pose_drawn_beside_the_result(in_poses):
+    page = in_poses(["sit", "wave"])
+    assert {(c["data-garment"], c["data-pose"]) for c in cards(page)} == {
+        (garment, pose) for garment in ("tee", "polo") for pose in ("sit", "wave")
+    }
+    assert all("posed" in c["class"].split() for c in cards(page))
+    drawings = page.all("img", **{"data-name": "target pose"})
+    assert len(drawings) == 4 and len(page.all("img", **{"data-name": "result"})) == 4
+    assert all(d["src"].startswith("data:image/svg+xml;base64,") for d in drawings)
+    assert "2 poses" in page.text
+    assert {"", "sit", "wave"} <= {option["value"] for option in page.all("option")}
+
+
+def test_several_poses_are_a_list_and_one_is_a_grid(in_poses):
+    """A cell of the grid has room for one card."""
+    assert page_view(in_poses(["sit", "wave"])) == "list"
+    one = in_poses(["sit"])
+    assert page_view(one) == "grid" and not one.all("select", id="pose")
+
+
+def page_view(page):
+    return page.all("main")[0]["class"].split()[0]
+
+
+def test_a_failed_pose_says_why_and_is_not_drawn(in_poses):
+    page = in_poses(["sit", "wave"], status="blocked", output="", message="odd.json: 51 numbers.")
+    failed = [c for c in cards(page) if c["data-state"] == "failed"]
+    assert [(c["data-garment"], c["data-pose"]) for c in failed] == [("polo", "wave")]
+    assert "odd.json: 51 numbers." in page.text
+    assert len(page.all("img", **{"data-name": "target pose"})) == 3
+
+
 def test_no_results_is_an_error_with_a_next_step(tmp_path):
     with pytest.raises(InputError) as refused:
         write_tryon_report(tmp_path, None)

@@ -1,0 +1,394 @@
+"""A person in another pose, made from one photo: limbs cut out and turned about their joints.
+
+Where a data set shows each person once, a network that is to change poses can learn from pairs: the
+target is the photo with its real pose, the source is the same person articulated. What it can teach
+is to move limbs and to paint what comes to light; what it cannot is how cloth falls in another
+pose, how a body turns, or limbs that come towards the camera: a limb here is a flat piece of a
+picture (our choice throughout; the published training data shows each person in several poses).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.body import Body25, mirror_pose
+from pipelines.labels import LIP20, mirror_table
+from pipelines.preprocess.agnostic_shapes import hips_widened, torso_completed
+from pipelines.preprocess.pose_placement import torso_length
+from pipelines.rendering.fill import closed, grown, membrane, reflected, shrunk
+from pipelines.stage import PersonInputs
+from pipelines.types import Image, Keypoints, Mask, ParseMap, Pose
+
+Matrix = NDArray[np.float64]
+
+UPPER = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
+_LEGWEAR = (LIP20.PANTS, LIP20.SOCKS)
+LOWER = (LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG)
+_SLEEVE = 0.13
+"""Half the width of a sleeve, in torso lengths."""
+_JOINT, _HIP = 0.1, 0.3
+"""Radius of the disc by which two pieces overlap at their joint, and of that in which a hip keeps
+its clothes, in torso lengths."""
+_HELD = 0.35
+"""Share of the disc about a limb's upper joint that clothes or the limb must fill: one that grows
+out of hair, or of nothing, would come off."""
+_BARE = 0.05
+"""Share of an arm's own pixels that may lie above the end of its sleeve."""
+_RIM = 2.0
+"""Pixels of a picture 192 wide by which a piece's blurred edge reaches beyond its label."""
+_HAND = 0.6
+"""How far the hand reaches beyond the wrist, in lengths of the forearm."""
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Degrees by which limbs turn about their upper joint, clockwise in the picture; legs about the
+    hip, as a whole.
+    """  # noqa: D205 - one sentence
+
+    right_shoulder: float = 0.0
+    right_elbow: float = 0.0
+    left_shoulder: float = 0.0
+    left_elbow: float = 0.0
+    right_hip: float = 0.0
+    left_hip: float = 0.0
+
+
+@dataclass(frozen=True)
+class Limb:
+    """Joints from the body outwards, labels that are its own, and the fields of ``Turns``."""
+
+    joints: tuple[Body25, Body25, Body25]
+    labels: tuple[LIP20, ...]
+    turns: tuple[str, ...]
+    arm: bool
+
+
+LIMBS = (
+    Limb(
+        (Body25.RIGHT_HIP, Body25.RIGHT_KNEE, Body25.RIGHT_ANKLE),
+        (LIP20.RIGHT_LEG, LIP20.RIGHT_SHOE),
+        ("right_hip",),
+        arm=False,
+    ),
+    Limb(
+        (Body25.LEFT_HIP, Body25.LEFT_KNEE, Body25.LEFT_ANKLE),
+        (LIP20.LEFT_LEG, LIP20.LEFT_SHOE),
+        ("left_hip",),
+        arm=False,
+    ),
+    Limb(
+        (Body25.RIGHT_SHOULDER, Body25.RIGHT_ELBOW, Body25.RIGHT_WRIST),
+        (LIP20.RIGHT_ARM,),
+        ("right_shoulder", "right_elbow"),
+        arm=True,
+    ),
+    Limb(
+        (Body25.LEFT_SHOULDER, Body25.LEFT_ELBOW, Body25.LEFT_WRIST),
+        (LIP20.LEFT_ARM,),
+        ("left_shoulder", "left_elbow"),
+        arm=True,
+    ),
+)
+"""In the order in which they are laid on one another."""
+
+FEET = {
+    Body25.RIGHT_ANKLE: (Body25.RIGHT_BIG_TOE, Body25.RIGHT_SMALL_TOE, Body25.RIGHT_HEEL),
+    Body25.LEFT_ANKLE: (Body25.LEFT_BIG_TOE, Body25.LEFT_SMALL_TOE, Body25.LEFT_HEEL),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Pixels that turn together, and where to."""
+
+    mask: Mask
+    move: Matrix
+
+
+def articulated(person: PersonInputs, turns: Turns) -> PersonInputs:
+    """The person with turned limbs; photo, parse (LIP20) and joints of the same size.
+
+    A limb whose joints are not all seen, or whose upper end is hidden, stays as it is. Hands' and
+    face's points are dropped. Not turning anything gives the photo, the labels and the joints as
+    they were. Raises ``ItemError`` (``uncertain_pose``) where no shoulder was found.
+    """
+    torso = torso_length(torso_completed(person.pose))
+    moving = [
+        (limb, moves)
+        for limb, moves in _moving(person.pose.body, turns)
+        if _is_held(person, limb, torso)
+    ]
+    pose = Pose(_moved_joints(person.pose.body, moving))
+    if not moving:
+        return PersonInputs(person.image, pose, person.parse)
+    pieces = {limb: _pieces(person, limb, moves, torso) for limb, moves in moving}
+    cut = np.zeros(person.parse.ids.shape, bool)
+    for limb, found in pieces.items():
+        for piece in found:
+            cut |= piece.mask & ~_joint_disc(person, limb, torso)
+    image, ids = _without(person, cut, torso)
+    body = (ids != LIP20.BACKGROUND) & ~cut
+    for limb, found in pieces.items():
+        behind = None if limb.arm else body & ~np.isin(ids, (*limb.labels, *_LEGWEAR))
+        # the outer piece first: the inner one lies over it at their joint
+        for piece in reversed(found):
+            image, ids = _laid(person, piece, image, ids, behind)
+    return PersonInputs(image, pose, ParseMap(ids, person.parse.labels))
+
+
+def mirrored(person: PersonInputs) -> PersonInputs:
+    """The person in a mirror: left and right of labels and joints exchanged."""
+    swap = np.arange(256, dtype=np.uint8)
+    for label, other in mirror_table(LIP20).items():
+        swap[label] = other
+    return PersonInputs(
+        np.ascontiguousarray(person.image[:, ::-1]),
+        mirror_pose(person.pose, person.image.shape[1]),
+        ParseMap(np.ascontiguousarray(swap[person.parse.ids[:, ::-1]]), person.parse.labels),
+    )
+
+
+def drawn_turns(person: PersonInputs, rng: np.random.Generator) -> Turns:
+    """Turns as people hold their limbs: arms mostly outwards, legs hardly."""
+    joints = torso_completed(person.pose)
+    facing = joints[Body25.LEFT_SHOULDER, 0] >= joints[Body25.RIGHT_SHOULDER, 0]
+    drawn = {}
+    for entry in fields(Turns):
+        low, high = _RANGES[entry.name.partition("_")[2]]
+        outwards = 1 if entry.name.startswith("right") == facing else -1
+        drawn[entry.name] = outwards * float(rng.uniform(low, high))
+    return Turns(**drawn)
+
+
+_RANGES = {"shoulder": (-15.0, 60.0), "elbow": (-60.0, 60.0), "hip": (-3.0, 9.0)}
+"""Degrees outwards."""
+
+
+def another_pose(person: PersonInputs, rng: np.random.Generator) -> PersonInputs:
+    """A source for a target: the person with turned limbs, every other time in a mirror.
+
+    Raises ``ItemError`` (``uncertain_pose``).
+    """
+    turned = articulated(person, drawn_turns(person, rng))
+    return mirrored(turned) if rng.random() < 0.5 else turned
+
+
+def _moving(body: Keypoints, turns: Turns) -> Iterator[tuple[Limb, tuple[Matrix, ...]]]:
+    """Limbs that turn, and the move of each of their bones."""
+    for limb in LIMBS:
+        angles = [float(getattr(turns, name)) for name in limb.turns]
+        needed = limb.joints[: len(angles) + 1]
+        if not any(angles) or not all(body.seen(joint) for joint in needed):
+            continue
+        moves, before = [], np.array([[1.0, 0, 0], [0, 1, 0]])
+        for joint, angle in zip(limb.joints, angles, strict=False):
+            before = _after(_turn(body.xy[joint], angle), before)
+            moves.append(before)
+        yield limb, tuple(moves)
+
+
+def _turn(centre: NDArray[np.float32], degrees: float) -> Matrix:
+    """A turn clockwise (y points down) about a point: ``float64 [2, 3]``."""
+    x, y = (float(value) for value in centre)
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return np.array([[c, -s, x - c * x + s * y], [s, c, y - s * x - c * y]])
+
+
+def _after(inner: Matrix, outer: Matrix) -> Matrix:
+    """First ``inner``, then ``outer``."""
+    linear = outer[:, :2] @ inner[:, :2]
+    return np.concatenate((linear, outer[:, :2] @ inner[:, 2:] + outer[:, 2:]), 1)
+
+
+def _moved_joints(body: Keypoints, moving: list[tuple[Limb, tuple[Matrix, ...]]]) -> Keypoints:
+    xy = body.xy.copy()
+    for limb, moves in moving:
+        # a joint goes with the bone above it, the last bone takes everything below along
+        ends = [(limb.joints[n + 1], moves[min(n, len(moves) - 1)]) for n in range(2)]
+        ends += [(joint, moves[-1]) for joint in FEET.get(limb.joints[2], ())]
+        for joint, move in ends:
+            if body.seen(joint):
+                xy[joint] = move[:, :2] @ body.xy[joint] + move[:, 2]
+    return Keypoints(xy.astype(np.float32), body.score)
+
+
+def _pieces(
+    person: PersonInputs, limb: Limb, moves: tuple[Matrix, ...], torso: float
+) -> list[_Piece]:
+    """A limb's pixels by bone, which overlap at the joint between them."""
+    whole, body = _limb_mask(person, limb, torso), person.pose.body
+    if len(moves) == 1:
+        return [_Piece(whole, moves[0])]
+    upper, lower, wrist = (body.xy[joint].astype(np.float64) for joint in limb.joints)
+    if not body.seen(limb.joints[2]):
+        wrist = 2 * lower - upper
+    shape = whole.shape
+    outer = _distance(shape, lower, wrist + _HAND * (wrist - lower)) < _distance(
+        shape, upper, lower
+    )
+    overlap = _distance(shape, lower, lower) < _JOINT * torso
+    return [_Piece(whole & (~outer | overlap), moves[0]), _Piece(whole & outer, moves[1])]
+
+
+def _limb_mask(person: PersonInputs, limb: Limb, torso: float) -> Mask:
+    """The limb's own label, and the clothes on it."""
+    ids, body = person.parse.ids, person.pose.body
+    own = np.isin(ids, limb.labels)
+    places = [body.xy[j].astype(np.float64) for j in limb.joints if body.seen(j)]
+    if limb.arm:
+        near, along = _nearness(ids.shape, places)
+        # below its end a sleeve is no more: what is beside a bare arm is the garment's flank
+        bare = np.quantile(along[own], _BARE) if own.any() else np.inf
+        sleeve = (near < _SLEEVE * torso) & (along > 0) & (along < bare) & ~_trunk(person)
+        return own | (np.isin(ids, UPPER) & sleeve)
+    other = next(one for one in LIMBS if not one.arm and one is not limb)
+    near = _leg_distance(ids.shape, body, limb)
+    return own | (np.isin(ids, _LEGWEAR) & (near < _leg_distance(ids.shape, body, other)))
+
+
+def _leg_distance(shape: tuple[int, ...], body: Keypoints, limb: Limb) -> NDArray[np.float64]:
+    """Pixels to a leg, which goes on beyond its last joint; infinity for one that is not seen."""
+    places = [body.xy[j].astype(np.float64) for j in limb.joints if body.seen(j)]
+    if len(places) < 2 or not body.seen(limb.joints[0]):
+        return np.full(shape, np.inf)
+    return _nearness(shape, [*places, 3 * places[-1] - 2 * places[-2]])[0]
+
+
+def _nearness(
+    shape: tuple[int, ...], places: list[Matrix]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pixels to a line through places, and how far along it: 1 at its second place, and so on."""
+    near, along = np.full(shape, np.inf), np.zeros(shape)
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
+    for number, (start, end) in enumerate(pairwise(places)):
+        bone = end - start
+        share = ((x - start[0]) * bone[0] + (y - start[1]) * bone[1]) / max(
+            float(bone @ bone), 1e-9
+        )
+        distance = _distance(shape, start, end)
+        closer = distance < near
+        near = np.where(closer, distance, near)
+        along = np.where(closer, number + share, along)
+    return near, along
+
+
+def _trunk(person: PersonInputs) -> Mask:
+    """Between shoulders and hips, a little narrower than the shoulders all the way down."""
+    joints = torso_completed(person.pose)
+    right, left = joints[Body25.RIGHT_SHOULDER], joints[Body25.LEFT_SHOULDER]
+    inset = 0.06 * (left - right)
+    hips = hips_widened(joints)
+    outline = [
+        right + inset, left - inset, hips[Body25.LEFT_HIP] - inset, hips[Body25.RIGHT_HIP] + inset,
+    ]  # fmt: skip
+    canvas = np.zeros(person.parse.ids.shape, np.uint8)
+    cv2.fillPoly(canvas, [np.round(outline).astype(np.int32)], (1,))
+    return np.asarray(canvas > 0, bool)
+
+
+def _is_held(person: PersonInputs, limb: Limb, torso: float) -> bool:
+    """Whether the photo shows what a limb grows out of."""
+    centre = person.pose.body.xy[limb.joints[0]].astype(np.float64)
+    disc = _distance(person.parse.ids.shape, centre, centre) < _JOINT * torso
+    shown = np.isin(person.parse.ids, (*limb.labels, *UPPER, *LOWER, LIP20.NECK))
+    return bool(disc.any() and shown[disc].mean() >= _HELD)
+
+
+def _joint_disc(person: PersonInputs, limb: Limb, torso: float) -> Mask:
+    """Clothes at the limb's upper joint, which stay on the body as well."""
+    centre = person.pose.body.xy[limb.joints[0]].astype(np.float64)
+    radius = (_JOINT if limb.arm else _HIP) * torso
+    near = _distance(person.parse.ids.shape, centre, centre) < radius
+    return near & ~np.isin(person.parse.ids, limb.labels)
+
+
+def _without(person: PersonInputs, cut: Mask, torso: float) -> tuple[Image, NDArray[np.uint8]]:
+    """The photo and labels without some pieces, the holes filled with what is behind them."""
+    ids = person.parse.ids
+    rim = _RIM * ids.shape[1] / 192
+    holes = cut | (grown(cut, rim) & (ids == LIP20.BACKGROUND))
+    left = np.where(holes, LIP20.BACKGROUND, ids).astype(np.uint8)
+    inside = cut & _covered(person, left, torso)
+    left[inside] = _nearest(left, np.isin(left, (*UPPER, *LOWER)))[inside]
+    image = person.image.astype(np.float32)
+    ground = ~grown(ids != LIP20.BACKGROUND, rim)
+    filled = np.where(holes[..., None], membrane(image, ground.astype(np.float32)), image)
+    # an arm's shadow and rim are not what the clothes look like
+    beside = grown(cut, rim)
+    for labels in (UPPER, LOWER):
+        part = np.isin(left, labels)
+        worn = part & ~cut
+        clean = shrunk(worn, rim) & ~beside
+        if not clean.any():
+            continue
+        x, y = reflected(~clean)
+        cloth = cv2.remap(person.image, x, y, cv2.INTER_LINEAR)
+        filled = np.where((part & beside)[..., None], cloth, filled)
+    return np.clip(np.round(filled), 0, 255).astype(np.uint8), left
+
+
+def _covered(person: PersonInputs, left: NDArray[np.uint8], torso: float) -> Mask:
+    """Where clothes go on behind what was cut out: in the trunk, and in gaps between them."""
+    clothes = np.isin(left, (*UPPER, *LOWER))
+    if not clothes.any():
+        return clothes
+    return _trunk(person) | closed(clothes, _SLEEVE * torso)
+
+
+def _nearest(ids: NDArray[np.uint8], known: Mask) -> NDArray[np.uint8]:
+    """The id of the nearest known pixel, everywhere; the ids themselves if none is known."""
+    if not known.any():
+        return ids
+    _, label = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_label = np.zeros(int(label.max()) + 1, np.uint8)
+    of_label[label[known]] = ids[known]
+    return np.asarray(of_label[label], np.uint8)
+
+
+def _laid(
+    person: PersonInputs,
+    piece: _Piece,
+    image: Image,
+    ids: NDArray[np.uint8],
+    behind: Mask | None,
+) -> tuple[Image, NDArray[np.uint8]]:
+    """A piece of the photo laid over a picture where it turns to, ``behind`` what hides it."""
+    unit = ids.shape[1] / 192
+
+    def moved(values: NDArray[Any], how: int) -> NDArray[Any]:
+        # a leg that the photo cuts goes on beyond the edge; an arm, which turns far, ends there
+        size = (ids.shape[1], ids.shape[0])
+        border = cv2.BORDER_REPLICATE if behind is not None else cv2.BORDER_CONSTANT
+        return np.asarray(cv2.warpAffine(values, piece.move, size, flags=how, borderMode=border))
+
+    soft = moved(piece.mask.astype(np.float32), cv2.INTER_LINEAR)
+    colours = moved(person.image, cv2.INTER_LINEAR).astype(np.float32)
+    labels = moved(person.parse.ids, cv2.INTER_NEAREST)
+    if behind is not None:
+        soft = np.where(behind, 0, soft).astype(np.float32)
+    # labels are cut where the softened edge is at its half
+    hard = (soft >= 0.5) & (labels != LIP20.BACKGROUND)
+    alpha = cv2.GaussianBlur(soft, (0, 0), max(0.4, 0.3 * unit))[..., None]
+    alpha = np.minimum(alpha, soft[..., None] > 0)
+    mixed = image + alpha * (colours - image)
+    made = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+    return made, np.where(hard, labels, ids).astype(np.uint8)
+
+
+def _distance(shape: tuple[int, ...], start: Matrix, end: Matrix) -> NDArray[np.float64]:
+    """Pixels from each place to a line from ``start`` to ``end``."""
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
+    bone = end - start
+    along = ((x - start[0]) * bone[0] + (y - start[1]) * bone[1]) / max(float(bone @ bone), 1e-9)
+    along = np.clip(along, 0, 1)
+    return np.asarray(np.hypot(x - start[0] - along * bone[0], y - start[1] - along * bone[1]))
