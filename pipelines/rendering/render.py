@@ -40,6 +40,10 @@ _SQUARE = np.ones((3, 3), np.uint8)
 _REACH = 8.0
 """Pixels of a picture 192 wide over which the photo's colours correct the networks'."""
 _LARGEST_CORRECTION = 40.0
+_PLAIN = 6.0
+"""Deviation of a garment's levels below which it has no print to speak of."""
+_MOST_LOST = 0.5
+"""Share of a garment's contrasts that is given back at most."""
 _LOWER = (
     LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.SOCKS,
     LIP20.LEFT_SHOE, LIP20.RIGHT_SHOE,
@@ -216,14 +220,35 @@ def garment_colours(
     # where the bent garment ends its photo's background shines through, small as it is there
     rim = cv2.dilate(((made.cover > 0.02) & (made.cover < 0.98)).astype(np.uint8), _SQUARE) > 0
     inside = inner(upper, 1) & ~rim
-    light = _masked_blur(made.picture, inside.astype(np.float32), sigma)
+    picture = contrast_kept(made.picture, made.warped, inside & (made.cover > 0.98))
+    light = _masked_blur(picture, inside.astype(np.float32), sigma)
     flat = _masked_blur(made.warped, inside * made.cover, sigma)
-    fine = enlarged(np.where(rim[..., None], 0, made.picture - light), size, cv2.INTER_CUBIC)[box]
+    fine = enlarged(np.where(rim[..., None], 0, picture - light), size, cv2.INTER_CUBIC)[box]
     sampled, cover = draw_garment(garment, made.grid, size, box)
     own = sampled - enlarged(flat, size, cv2.INTER_LINEAR)[box]
     detail = fine + cover[..., None] * (own - fine)
     lit = enlarged(light, size, cv2.INTER_LINEAR)[box] + detail
     return np.asarray(np.clip(lit, 0, 255), np.float32)
+
+
+def contrast_kept(picture: Floats, warped: Floats, where: Mask) -> Floats:
+    """The picture, levels ``float32 [h, w, 3]``, with the contrasts of the bent garment.
+
+    Networks that cannot know a print's place to the pixel paint it faint. By how much tells the
+    regression of picture on garment over ``where`` ``bool [h, w]``; that share of the garment's
+    contrasts is given back there. Plain garments stay as they are.
+    """
+    if not where.any():
+        return picture
+    own, made = warped[where], picture[where]
+    apart = own - own.mean(0)
+    variance = np.square(apart).mean(0)
+    # each colour by itself: a white bow on red loses little red and much of the rest
+    gain = (apart * (made - made.mean(0))).mean(0) / np.maximum(variance, _PLAIN**2)
+    lost = np.where(variance < _PLAIN**2, 0, 1 - np.clip(gain, 1 - _MOST_LOST, 1))
+    kept = picture.copy()
+    kept[where] += (lost * apart).astype(np.float32)
+    return kept
 
 
 def _spread(gap: Floats, known: Mask, sigma: float) -> Floats:

@@ -17,7 +17,13 @@ from pipelines.rendering.measures import (
     uncovered_share,
     warp_measures,
 )
-from pipelines.rendering.render import LayoutLabels, Prediction, new_garment, render
+from pipelines.rendering.render import (
+    LayoutLabels,
+    Prediction,
+    contrast_kept,
+    new_garment,
+    render,
+)
 from pipelines.rendering.scene import make_scene
 from pipelines.stage import GarmentInputs
 from pipelines.types import ParseMap, Size
@@ -232,3 +238,30 @@ def test_a_hesitant_layout_still_has_sharp_outlines(dressed):
     found = render(scene, plain, unsure)
     halfway = (found.cloth > 0.05) & (found.cloth < 0.95)
     assert halfway.sum() < 0.1 * (found.cloth >= 0.95).sum()
+
+
+def test_a_print_that_was_painted_faint_has_the_garments_contrast():
+    rng = np.random.default_rng(0)
+    warped = np.full((40, 30, 3), (120, 10, 20), np.float32)
+    warped[10:20, 5:25] = (250, 245, 240)
+    where = np.zeros((40, 30), bool)
+    where[5:35, 3:27] = True
+    light = rng.normal(0, 2, warped.shape).astype(np.float32)
+    faint = (0.7 * warped + 30 + light).astype(np.float32)
+    kept = contrast_kept(faint, warped, where)
+    np.testing.assert_array_equal(kept[~where], faint[~where])
+    inside = where.copy()
+    inside[10:20, 5:25] = False
+    for channel in range(3):
+        made = kept[10:20, 5:25, channel].mean() - kept[inside][:, channel].mean()
+        wanted = warped[12, 12, channel] - warped[30, 12, channel]
+        assert made == pytest.approx(wanted, rel=0.02)
+    # the light stays, and what has its contrast, or none, is left alone
+    np.testing.assert_allclose(
+        (kept - faint)[inside] - (kept - faint)[inside].mean(0), 0, atol=1e-3
+    )
+    strong = (warped + light).astype(np.float32)
+    np.testing.assert_allclose(contrast_kept(strong, warped, where), strong, atol=1.0)
+    plain = np.full_like(warped, 90) + light
+    np.testing.assert_array_equal(contrast_kept(faint, plain, where), faint)
+    np.testing.assert_array_equal(contrast_kept(faint, warped, where & False), faint)
