@@ -19,6 +19,8 @@ REFINED = Size(128, 96)
 _WIDTHS = (1, 2, 3, 4, 4)
 """Channels of the levels, in units of the width."""
 _GROUPS = 8
+_SMOOTH = 2.0
+"""Blur of the offsets, in their cells: without it letters of a print are bent one by one."""
 _UNIT = 0.1
 """Offset, in the coordinates of ``grid_sample``, that an output of 1 means."""
 
@@ -64,7 +66,7 @@ class GridRefiner(nn.Module):
             x = up(torch.cat((_enlarged(x, beside), beside), 1))
             correction = _UNIT * head(x).float()
             offsets = correction + (_enlarged(offsets, beside) if offsets.dim() == 4 else 0)
-        return offsets
+        return _blurred(offsets)
 
 
 def refined_grid(grid: Tensor, offsets: Tensor) -> Tensor:
@@ -86,6 +88,17 @@ def bending(offsets: Tensor) -> Tensor:
         offsets.diff(dim=-1).diff(dim=-2).abs().mean(),
     ]
     return torch.stack(found).sum()
+
+
+def _blurred(offsets: Tensor) -> Tensor:
+    reach = round(3 * _SMOOTH)
+    steps = torch.arange(-reach, reach + 1, device=offsets.device)
+    kernel = torch.exp(-(steps**2) / (2 * _SMOOTH**2))
+    kernel = (kernel / kernel.sum()).expand(2, 1, 1, -1)
+    with torch.autocast(offsets.device.type, enabled=False):
+        padded = F.pad(offsets, (reach,) * 4, mode="replicate")
+        rows = F.conv2d(padded, kernel, groups=2)
+        return F.conv2d(rows, kernel.transpose(2, 3), groups=2)
 
 
 def _enlarged(x: Tensor, like: Tensor) -> Tensor:
