@@ -108,79 +108,70 @@ _DRESSING = (
     Artifact.CLOTH_MASK,
 )
 
+
+def _dressing(
+    name: str, summary: str, *, version: int, weights: tuple[str, ...] = (), poses: bool = False
+) -> StageInfo:
+    """A try-on system; those with weights run on any device."""
+    return StageInfo(
+        name=f"tryon-{name}",
+        version=version,
+        subject=Subject.PAIR,
+        inputs=_DRESSING,
+        outputs=(),
+        params=("device", "precision") if weights else (),
+        summary=summary,
+        weights=weights,
+        poses=poses,
+    )
+
+
 SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "geometric": (
-        StageInfo(
-            name="tryon-geometric",
-            version=3,
-            subject=Subject.PAIR,
-            inputs=_DRESSING,
-            outputs=(),
-            summary="landmark and contour warping, no weights (Apache-2.0)",
-        ),
+        _dressing("geometric", "landmark and contour warping, no weights (Apache-2.0)", version=3),
         "pipelines.systems.geometric.tryon:GeometricTryOn",
     ),
     "cp-vton": (
-        StageInfo(
-            name="tryon-cp-vton",
-            version=1,
-            subject=Subject.PAIR,
-            inputs=_DRESSING,
-            outputs=(),
-            params=("device", "precision"),
-            summary="learned spline and composition (Wang et al. 2018); weights: import them",
+        _dressing(
+            "cp-vton",
+            "learned spline and composition (Wang et al. 2018); weights: import them",
+            version=2,
             weights=CP_VTON_FAMILIES,
         ),
         "pipelines.systems.cp_vton.tryon:CPVTONTryOn",
     ),
     "cp-vton-plus": (
-        StageInfo(
-            name="tryon-cp-vton-plus",
-            version=1,
-            subject=Subject.PAIR,
-            inputs=_DRESSING,
-            outputs=(),
-            params=("device", "precision"),
-            summary="CP-VTON matched by masks (Minar et al. 2020); weights: import them",
+        _dressing(
+            "cp-vton-plus",
+            "CP-VTON matched by masks (Minar et al. 2020); weights: import them",
+            version=2,
             weights=CP_VTON_PLUS_FAMILIES,
         ),
         "pipelines.systems.cp_vton.tryon:CPVTONPlusTryOn",
     ),
     "acgpn": (
-        StageInfo(
-            name="tryon-acgpn",
+        _dressing(
+            "acgpn",
+            "layout, warp and content fusion (Yang et al. 2020); import or train weights",
             version=2,
-            subject=Subject.PAIR,
-            inputs=_DRESSING,
-            outputs=(),
-            params=("device", "precision"),
-            summary="layout, warp and content fusion (Yang et al. 2020); import or train weights",
             weights=ACGPN_FAMILIES,
         ),
         "pipelines.systems.acgpn.tryon:ACGPNTryOn",
     ),
     "viton-hd": (
-        StageInfo(
-            name="tryon-viton-hd",
-            version=3,
-            subject=Subject.PAIR,
-            inputs=_DRESSING,
-            outputs=(),
-            params=("device", "precision"),
-            summary="predicted layout, learned warp and ALIAS generator (Choi et al. 2021)",
+        _dressing(
+            "viton-hd",
+            "predicted layout, learned warp and ALIAS generator (Choi et al. 2021)",
+            version=4,
             weights=VITON_HD_FAMILIES,
         ),
         "pipelines.systems.viton_hd.tryon:VitonHDTryOn",
     ),
     "multipose": (
-        StageInfo(
-            name="tryon-multipose",
-            version=1,
-            subject=Subject.PAIR,
-            inputs=_DRESSING,
-            outputs=(),
-            params=("device", "precision"),
-            summary="garment and pose changed together (Sandagdorj, Thai and Ahn 2020)",
+        _dressing(
+            "multipose",
+            "garment and pose changed together (Sandagdorj, Thai and Ahn 2020)",
+            version=2,
             weights=MULTIPOSE_FAMILIES,
             poses=True,
         ),

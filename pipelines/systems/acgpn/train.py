@@ -71,13 +71,13 @@ class TrainSetup(Setup):
         refuse_unknown("schedule", self.shared.schedule, SCHEDULES)
         self._data: TaskData | None = None
 
-    def run(self, task: ACGPNTask) -> TrainResult:
+    def run(self, task: ACGPNTask[Any]) -> TrainResult:
         """Train."""
         return run(task, self.loop, self.request, self._report)
 
     def task(
         self, stage: str, wanted: GanSettings, *, alone: bool = True, start: str | None = None
-    ) -> ACGPNTask:
+    ) -> ACGPNTask[Any]:
         """The task of a stage.
 
         Not ``alone`` the networks before it are trained along; ``start`` names the weights to go

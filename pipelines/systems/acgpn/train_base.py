@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,8 @@ from pipelines.training.tryon_perceptual import Perceptual
 from pipelines.training.tryon_settings import AugmentSettings
 from pipelines.training.tryon_task import TaskData, TryOnTask, normal_started
 
+S = TypeVar("S", bound=GanSettings)
+
 
 @dataclass(frozen=True, eq=False)
 class Helpers:
@@ -43,7 +45,7 @@ class Helpers:
                 network.to(device)
 
 
-class ACGPNTask(TryOnTask[Examples]):
+class ACGPNTask(TryOnTask[Examples], Generic[S]):
     """One of the four networks against its discriminator.
 
     ``teacher_forcing`` is the share of the examples that it is shown true maps of; where the
@@ -62,15 +64,18 @@ class ACGPNTask(TryOnTask[Examples]):
         self,
         config: ACGPNConfig,
         shared: SharedSettings,
-        settings: GanSettings,
+        settings: S,
         data: TaskData,
         augmentation: AugmentSettings,
         helpers: Helpers,
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(data, augmentation, start)
-        self.config, self.shared, self.gan, self.helpers = config, shared, settings, helpers
+        self.config, self.shared, self.settings, self.helpers = config, shared, settings, helpers
         self.averaged = (self.trained,)
+        if self.predicts(helpers.networks):
+            # what is predicted is what it will be given
+            self.best = f"predicted/{self.best}"
 
     @property
     def family(self) -> str:
@@ -98,9 +103,9 @@ class ACGPNTask(TryOnTask[Examples]):
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if it is used, the discriminator."""
         made = {self.trained: self.started(self.new_network())}
-        if self.gan.gan_weight:
+        if self.settings.gan_weight:
             judge = MultiscaleDiscriminator(
-                self.judged_channels, width=self.gan.discriminator_width
+                self.judged_channels, width=self.settings.discriminator_width
             )
             made[self.discriminator] = normal_started(judge)
         return made
@@ -118,8 +123,8 @@ class ACGPNTask(TryOnTask[Examples]):
     ) -> dict[str, torch.optim.Optimizer]:
         """Of a kind, with the published betas, for generator and discriminator."""
         rates = {
-            self.trained: self.gan.learning_rate,
-            self.discriminator: self.gan.discriminator_learning_rate,
+            self.trained: self.settings.learning_rate,
+            self.discriminator: self.settings.discriminator_learning_rate,
         }
         return {
             name: kind(modules[name].parameters(), rate, betas=(0.5, 0.999))
@@ -144,14 +149,14 @@ class ACGPNTask(TryOnTask[Examples]):
 
         0 without a discriminator. The parts are added to ``logged`` without their weights.
         """
-        if not self.gan.gan_weight:
+        if not self.settings.gan_weight:
             return made.new_zeros(())
         judge: Any = modules[self.discriminator]
         features = judge.compare(condition, real, made.detach())
         yield self.discriminator, discriminator_loss("lsgan", *features), {}
         fake = judge.for_generator(condition, made)
         logged["adversarial"] = generator_loss("lsgan", fake)
-        loss = self.gan.gan_weight * logged["adversarial"]
+        loss = self.settings.gan_weight * logged["adversarial"]
         if feature_weight:
             with torch.no_grad():
                 true = judge.for_generator(condition, real)

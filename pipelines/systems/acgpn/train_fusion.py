@@ -15,47 +15,28 @@ from pipelines.labels import ACGPN14
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.chain_steps import arms_of, g_input, kept_of_photo
 from pipelines.systems.acgpn.conditions import CHANNELS
-from pipelines.systems.acgpn.config import ACGPNConfig
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE
 from pipelines.systems.acgpn.train_base import (
     ACGPNTask,
-    Helpers,
     judged_noise,
     step_noise,
 )
 from pipelines.systems.acgpn.train_data import Examples
-from pipelines.systems.acgpn.train_settings import GSettings, SharedSettings
+from pipelines.systems.acgpn.train_settings import GSettings
 from pipelines.training.strokes import stroke_masks
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
-from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, figure_rows
+from pipelines.training.tryon_task import figure_rows
 
 Shown = tuple[Tensor, Tensor, Tensor]
 """What of the photo is kept [B, 3, ...], labels [B, 14, ...] and garment [B, 3, ...]."""
 
 
-class GTask(ACGPNTask):
+class GTask(ACGPNTask[GSettings]):
     """``ContentFusion``, which paints what layout, garment and the rest of the photo leave open."""
 
-    trained, before = "g", ("g1", "g2", "u")
+    best, trained, before = "region_ssim", "g", ("g1", "g2", "u")
     judged_channels = 24 + 3
-
-    def __init__(
-        self,
-        config: ACGPNConfig,
-        shared: SharedSettings,
-        settings: GSettings,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        helpers: Helpers,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(config, shared, settings, data, augmentation, helpers, start)
-        self.settings = settings
-        # with predicted maps it is judged by what it will be given
-        predicted = self.predicts(helpers.networks)
-        self.best = "predicted/region_ssim" if predicted else "region_ssim"
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """AdamW for each."""

@@ -42,7 +42,7 @@ class TogetherTask(Task):
 
     best = "g/predicted/region_ssim"
 
-    def __init__(self, tasks: Mapping[str, ACGPNTask]) -> None:
+    def __init__(self, tasks: Mapping[str, ACGPNTask[Any]]) -> None:
         self.tasks = tasks
         for stage, task in tasks.items():
             task.prefix = f"{stage}/"

@@ -17,19 +17,16 @@ from pipelines.networks.losses import label_cross_entropy
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.chain_steps import g1_input, g2_input
 from pipelines.systems.acgpn.conditions import CHANNELS
-from pipelines.systems.acgpn.config import ACGPNConfig
 from pipelines.systems.acgpn.train_base import (
     ACGPNTask,
-    Helpers,
     judged_noise,
     step_noise,
 )
 from pipelines.systems.acgpn.train_data import Examples
-from pipelines.systems.acgpn.train_settings import G1Settings, G2Settings, SharedSettings
+from pipelines.systems.acgpn.train_settings import G1Settings, G2Settings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, label_pixels, pixels, sheet
-from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, figure_rows
+from pipelines.training.tryon_task import figure_rows
 
 PARTS = (
     ACGPN14.HAIR, ACGPN14.FACE, ACGPN14.LEFT_ARM, ACGPN14.RIGHT_ARM, ACGPN14.PANTS,
@@ -37,24 +34,11 @@ PARTS = (
 """What G1 is judged by: head, arms and bottom clothes, as the paper names its parts."""
 
 
-class G1Task(ACGPNTask):
+class G1Task(ACGPNTask[G1Settings]):
     """``BodyPartGenerator``: the labels without the garment."""
 
     best, trained, label_set = "miou", "g1", ACGPN14.__name__
     judged_channels = 37 + CHANNELS
-
-    def __init__(
-        self,
-        config: ACGPNConfig,
-        shared: SharedSettings,
-        settings: G1Settings,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        helpers: Helpers,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(config, shared, settings, data, augmentation, helpers, start)
-        self.settings = settings
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""
@@ -102,26 +86,11 @@ class G1Task(ACGPNTask):
         )
 
 
-class G2Task(ACGPNTask):
+class G2Task(ACGPNTask[G2Settings]):
     """``ClothMaskGenerator``: where the garment is on the person."""
 
-    trained, before = "g2", ("g1",)
+    best, trained, before = "iou", "g2", ("g1",)
     judged_channels = 37 + 1
-
-    def __init__(
-        self,
-        config: ACGPNConfig,
-        shared: SharedSettings,
-        settings: G2Settings,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        helpers: Helpers,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(config, shared, settings, data, augmentation, helpers, start)
-        self.settings = settings
-        # labels that are predicted are what it will be given
-        self.best = "predicted/iou" if self.predicts(helpers.networks) else "iou"
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""

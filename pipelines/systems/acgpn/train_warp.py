@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipelines.networks.losses import released_second_order_constraint, second_order_constraint
-from pipelines.systems.acgpn.config import ACGPNConfig
 from pipelines.systems.acgpn.networks import ClothesWarping, Warped
 from pipelines.systems.acgpn.train_base import (
     ACGPNTask,
-    Helpers,
     bent,
     judged_noise,
     step_noise,
 )
 from pipelines.systems.acgpn.train_data import Examples
-from pipelines.systems.acgpn.train_settings import SharedSettings, USettings
+from pipelines.systems.acgpn.train_settings import USettings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import (
     Averages,
@@ -30,34 +28,18 @@ from pipelines.training.tryon_figures import (
     pixels,
     sheet,
 )
-from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, figure_rows, normal_started
+from pipelines.training.tryon_task import figure_rows, normal_started
 
 _WHITE = 1.0
 _PERCEPTUAL = {"warp": 1.0, "composed": 10.0, "refined": 20.0}
 """Weights of the perceptual loss of the bent, the composed and the U-Net's own garment."""
 
 
-class UTask(ACGPNTask):
+class UTask(ACGPNTask[USettings]):
     """``ClothesWarping``, whose spline and U-Net learn apart from one another."""
 
-    trained, before = "u", ("g1", "g2")
+    best, trained, before = "iou", "u", ("g1", "g2")
     judged_channels = 4 + 3
-
-    def __init__(
-        self,
-        config: ACGPNConfig,
-        shared: SharedSettings,
-        settings: USettings,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        helpers: Helpers,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(config, shared, settings, data, augmentation, helpers, start)
-        self.settings = settings
-        # masks that are predicted are what it will be given
-        self.best = "predicted/iou" if self.predicts(helpers.networks) else "iou"
 
     def new_network(self) -> nn.Module:
         """The U-Net starts as the others; the spline as torch starts it, at the identity."""

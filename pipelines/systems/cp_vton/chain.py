@@ -18,6 +18,7 @@ from PIL import Image as PilImage
 from torch import Tensor
 
 from pipelines import device as devices
+from pipelines.networks.composition import Composed
 from pipelines.networks.pictures import levels, quantised
 from pipelines.networks.spline_matcher import Warped
 from pipelines.stage import GarmentInputs, PersonInputs
@@ -27,7 +28,6 @@ from pipelines.systems.cp_vton.conditions import (
     garment_conditions,
     person_conditions,
 )
-from pipelines.systems.cp_vton.networks import Composed
 from pipelines.systems.cp_vton.weights import Networks
 
 _INSIDE = 128
@@ -83,16 +83,14 @@ class TryOnChain:
     def prepare_person(self, person: PersonInputs) -> ChainPerson:
         """Everything that depends on the person alone."""
         seen = person_conditions(person, self.networks.config, device=self.device)
-        with devices.autocast(self.device, self._precision):
-            return ChainPerson(seen, self.networks.gmm.person_features(seen.matching))
+        return ChainPerson(seen, self.networks.gmm.person_features(seen.matching))
 
     @torch.inference_mode()
     def prepare_garment(self, garment: GarmentInputs) -> ChainGarment:
         """Everything that depends on the garment alone."""
         shown = garment_conditions(garment, device=self.device)
         matched = shown.mask if self.networks.config.plus else shown.image
-        with devices.autocast(self.device, self._precision):
-            return ChainGarment(shown, self.networks.gmm.garment_features(matched))
+        return ChainGarment(shown, self.networks.gmm.garment_features(matched))
 
     @torch.inference_mode()
     def __call__(self, person: ChainPerson, garment: ChainGarment) -> ChainResult:

@@ -7,11 +7,10 @@ Sources: Wang et al., "Toward Characteristic-Preserving Image-based Virtual Try-
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
+from pipelines.networks.composition import Composed
 from pipelines.networks.correlation import MATCHING_SIZE
 from pipelines.networks.skip_unet import SkipUNet
 from pipelines.networks.spline_matcher import SplineMatcher
@@ -34,29 +33,6 @@ class GMM(SplineMatcher):
         channels = 1 if plus else 3
         super().__init__(AGNOSTIC_CHANNELS, channels, width=width, align_corners=align_corners)
         self.plus = plus
-
-
-@dataclass(frozen=True, eq=False)
-class Composed:
-    """What TOM gives: ``raw`` ``float32 [B, 4, H, W]``, and the bent garment that it was shown."""
-
-    raw: Tensor
-    garment: Tensor
-
-    @property
-    def rendered(self) -> Tensor:
-        """The network's own picture of the dressed person ``[B, 3, H, W]`` in -1..1."""
-        return torch.tanh(self.raw[:, :3])
-
-    @property
-    def share(self) -> Tensor:
-        """The composition mask ``[B, 1, H, W]``: how much of the bent garment is taken, 0..1."""
-        return torch.sigmoid(self.raw[:, 3:])
-
-    @property
-    def picture(self) -> Tensor:
-        """The dressed person ``[B, 3, H, W]`` in -1..1."""
-        return self.garment * self.share + self.rendered * (1 - self.share)
 
 
 class TOM(SkipUNet):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pipelines import device as devices
 from pipelines.labels import LIP20
+from pipelines.networks.composition import Composed
 from pipelines.networks.spline_matcher import Warped
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.multipose.conditions import (
@@ -22,7 +23,6 @@ from pipelines.systems.multipose.conditions import (
     person_conditions,
     pose_conditions,
 )
-from pipelines.systems.multipose.networks import Composed
 from pipelines.systems.multipose.weights import Networks
 from pipelines.types import Pose, Size
 
@@ -67,8 +67,7 @@ class TryOnChain:
     def prepare_garment(self, garment: GarmentInputs) -> ChainGarment:
         """Everything that depends on the garment alone."""
         shown = garment_conditions(garment, self.networks.conditions, device=self.device)
-        with devices.autocast(self.device, self._precision):
-            return ChainGarment(shown, self.networks.gwc.garment_features(shown.mask))
+        return ChainGarment(shown, self.networks.gwc.garment_features(shown.mask))
 
     def prepare_pose(self, pose: Pose, size: Size) -> Tensor:
         """The maps of a pose in pixels of a picture of ``size``: ``float32 [1, 18, 256, 192]``."""
@@ -98,8 +97,7 @@ class TryOnChain:
         """The garment bent for a segmentation and a pose."""
         gwc = self.networks.gwc
         shape = 1 - segmentation[:, LIP20.BACKGROUND, None]
-        with devices.autocast(self.device, self._precision):
-            features = gwc.person_features(torch.cat((pose, shape), 1))
+        features = gwc.person_features(torch.cat((pose, shape), 1))
         grid = gwc.grid(gwc.between(features, garment.features))
         return gwc.warped(garment.conditions.image, garment.conditions.mask, grid)
 

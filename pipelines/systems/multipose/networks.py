@@ -8,12 +8,12 @@ text does not tell are in ``config``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pipelines.labels import LIP20
+from pipelines.networks.composition import Composed
 from pipelines.networks.correlation import MATCHING_SIZE
 from pipelines.networks.resnet_generator import ResNetGenerator
 from pipelines.networks.spline_matcher import SplineMatcher
@@ -59,29 +59,6 @@ class GWC(SplineMatcher):
 
     def __init__(self, *, width: int = 32, align_corners: bool = False) -> None:
         super().__init__(POSE_CHANNELS + 1, 1, width=width, align_corners=align_corners)
-
-
-@dataclass(frozen=True, eq=False)
-class Composed:
-    """What TOG gives: ``raw`` ``float32 [B, 4, H, W]``, and the bent garment that it was shown."""
-
-    raw: Tensor
-    garment: Tensor
-
-    @property
-    def coarse(self) -> Tensor:
-        """The coarse result ``[B, 3, H, W]`` in -1..1."""
-        return torch.tanh(self.raw[:, :3])
-
-    @property
-    def share(self) -> Tensor:
-        """The composition mask ``[B, 1, H, W]``: how much of the bent garment is taken, 0..1."""
-        return torch.sigmoid(self.raw[:, 3:])
-
-    @property
-    def picture(self) -> Tensor:
-        """The result ``[B, 3, H, W]`` in -1..1: M C + (1 - M) I_coarse (equation 8)."""
-        return self.share * self.garment + (1 - self.share) * self.coarse
 
 
 class TOG(ResNetGenerator):

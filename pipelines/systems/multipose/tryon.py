@@ -241,6 +241,6 @@ def _stages(found: ChainResult) -> dict[str, Array | ParseMap]:
         "warped_garment": quantised(found.warp.garment),
         "warped_mask": as_plane(found.warp.mask),
         "composition_mask": as_plane(found.composed.share),
-        "coarse": quantised(found.composed.coarse),
+        "coarse": quantised(found.composed.rendered),
         "generated": quantised(found.picture),
     }

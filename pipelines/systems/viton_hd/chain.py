@@ -218,8 +218,7 @@ class TryOnChain:
         if self._gmm.refiner is None:
             return warp
         seen = steps.refiner_input(person, parse, warp.garment, warp.mask)
-        with devices.autocast(self._device, self._precision):
-            grid, _ = self._gmm.refined(warp.grid, seen)
+        grid, _ = self._gmm.refined(warp.grid, seen)
         return self._bent(theta, grid, shown)
 
     @torch.inference_mode()

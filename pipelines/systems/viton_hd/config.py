@@ -19,7 +19,7 @@ FAMILIES = (SEG, GMM, ALIAS)
 
 AGNOSTICS = ("viton-hd", "v3.2")
 POSE_POINTS = ("all", "body")
-_LEAST: Mapping[str, int] = {"refine_width": 0}
+_LEAST: Mapping[str, int] = {"coarse_width": 0, "refine_width": 0}
 """Of whole numbers that may be less than 1."""
 UPSAMPLING_STEPS: Mapping[str, int] = {"normal": 5, "more": 6, "most": 7}
 """Doublings from the coarsest scale of the ALIAS generator to its output."""
@@ -64,6 +64,9 @@ class SegConfig:
 
     width: int = 64
     """Channels of its first level."""
+    coarse_width: int = 0
+    """Channels of the first level of the coarse network beside it (our choice); 0: there is none,
+    as published."""
     conditions: ConditionsConfig = field(default_factory=ConditionsConfig)
 
     family = SEG

@@ -14,6 +14,7 @@ from pipelines.labels import VITONHD7
 from pipelines.networks.alias import ALIASResBlock, Noise, resized
 from pipelines.networks.correlation import GeometricMatcher
 from pipelines.networks.grid_refiner import GridRefiner, refined_grid
+from pipelines.networks.pyramid import Pyramid
 from pipelines.networks.tps_grid import VITON_HD, TpsGrid
 from pipelines.networks.unet import UNet
 from pipelines.types import Size
@@ -37,6 +38,8 @@ class SegGenerator(UNet):
     """Layout of the dressed person: ``[B, 21, 256, 192]`` to 13 maps in 0..1 (``VITONHD13``).
 
     Input: garment mask 1, garment times mask 3, garment-free parse 13, pose picture 3, noise 1.
+    With ``coarse_width`` a ``Pyramid`` of that width sees the input at half its size, and a learnt
+    share of its answer is taken (our choice).
     """
 
     def __init__(
@@ -46,8 +49,13 @@ class SegGenerator(UNet):
         *,
         width: int = 64,
         dropout: float = 0.5,
+        coarse_width: int = 0,
     ) -> None:
         super().__init__(in_channels, out_channels, width=width, dropout=dropout)
+        self.coarse: Pyramid | None = None
+        if coarse_width:
+            self.coarse = Pyramid(in_channels, out_channels, width=coarse_width)
+            self.coarse_share = nn.Parameter(torch.full((1,), 0.5))
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps behind a sigmoid (each for itself, no softmax), of the input's size."""
@@ -55,7 +63,17 @@ class SegGenerator(UNet):
 
     def logits(self, x: Tensor) -> Tensor:
         """The same before the sigmoid, for losses."""
-        return super().forward(x)
+        found = super().forward(x)
+        if self.coarse is None:
+            return found
+        return torch.lerp(found.float(), self.coarse_logits(x), self.coarse_share)
+
+    def coarse_logits(self, x: Tensor) -> Tensor:
+        """Those of the coarse network, ``float32`` of the input's size."""
+        assert self.coarse is not None  # noqa: S101 - asked by the callers
+        size = [int(side) for side in x.shape[-2:]]
+        found = self.coarse(F.avg_pool2d(x, 2))
+        return F.interpolate(found, size=size, mode="bilinear", align_corners=False)
 
 
 class GMM(GeometricMatcher):

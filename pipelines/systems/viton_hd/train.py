@@ -46,7 +46,13 @@ def train_seg(request: TrainRequest, report: ReportProgress) -> TrainResult:
     """Train the layout network. Raises ``InputError``, ``ConfigError``."""
     setup = _Setup(request, report)
     wanted = SegSettings.of(request.settings)
-    config, start = setup.network(SegConfig(wanted.width, setup.conditions))
+    asked = SegConfig(wanted.width, wanted.coarse_width, setup.conditions)
+    config, start = setup.network(asked)
+    if wanted.coarse_width:
+        config = replace(config, coarse_width=wanted.coarse_width)
+    if wanted.coarse_alone and not config.coarse_width:
+        raise ConfigError("coarse_alone needs a coarse_width", code="bad_setting")
+    _check(config)
     task = SegTask(config, wanted, setup.examples(), setup.augmentation, start)
     return run(task, setup.loop, request, report)
 

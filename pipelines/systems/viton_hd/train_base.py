@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipelines.systems.viton_hd.config import NetworkConfig, config_to_json
 from pipelines.systems.viton_hd.train_data import CHANGEABLE, Examples, examples, unpacked
@@ -37,6 +37,12 @@ class VitonHDTask(TryOnTask[Examples]):
     def stored_config(self) -> dict[str, Any]:
         """The network's config."""
         return config_to_json(self.config)
+
+    def started(self, network: nn.Module) -> nn.Module:
+        """With the weights to go on from; parts of our own that these do not have are new."""
+        if self.start is not None:
+            network.load_state_dict({**network.state_dict(), **self.start})
+        return network
 
     def unpacked(self, kept: Batch) -> Batch:
         """The bytes of a batch as floats."""

@@ -71,12 +71,6 @@ class GMMTask(VitonHDTask):
                         nn.init.normal_(layer.weight, 0.0, INITIAL_DEVIATION)
         return {"gmm": self.started(gmm)}
 
-    def started(self, network: nn.Module) -> nn.Module:
-        """With weights to go on from; a refiner that these do not have is new."""
-        if self.start is not None:
-            network.load_state_dict({**network.state_dict(), **self.start})
-        return network
-
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """Adam."""
         parameters = modules["gmm"].parameters()
@@ -192,12 +186,13 @@ def warp_loss(
         return loss, parts
     l1, of_mask = _apart(given, warp)
     coarse, unlike = _coarsely_apart(given, warp), _unlike(given, warp)
-    bent = bending(warp.offsets)
-    refined = l1 + coarse + settings.mask_weight * of_mask + settings.bending_weight * bent
+    bent, hidden = bending(warp.offsets), _moved_unseen(given, warp, spline)
+    of_masks = settings.mask_weight * (of_mask + hidden)
+    refined = l1 + coarse + of_masks + settings.bending_weight * bent
     refined = refined + settings.refine_ssim_weight * unlike
     more = {
         "refined_l1": l1, "refined_coarse": coarse, "refined_mask": of_mask,
-        "refined_ssim": unlike, "bending": bent,
+        "refined_ssim": unlike, "refined_hidden": hidden, "bending": bent,
     }  # fmt: skip
     return loss + settings.refine_weight * refined, {**parts, **more}
 
@@ -208,6 +203,14 @@ def _apart(given: Examples, warp: TrainedWarp) -> tuple[Tensor, Tensor]:
     seen = 1 - _slice(given.parse, VITONHD7.HAIR)
     of_mask = (seen * (warp.mask - _slice(given.parse, VITONHD7.UPPER)).abs()).mean()
     return (seen * (warp.garment - worn_on_white(given)).abs()).mean(), of_mask
+
+
+def _moved_unseen(given: Examples, warp: TrainedWarp, spline: TrainedWarp) -> Tensor:
+    """L1 of the masks of warp and spline under hair, where nothing says that a neckline is not
+    where the spline has it.
+    """  # noqa: D205 - one sentence
+    hair = _slice(given.parse, VITONHD7.HAIR)
+    return (hair * (warp.mask - spline.mask.detach()).abs()).mean()
 
 
 def _coarsely_apart(given: Examples, warp: TrainedWarp) -> Tensor:

@@ -50,11 +50,16 @@ class SegTask(VitonHDTask):
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(config, data, augmentation, start)
-        self.width, self.settings = config.width, settings
+        self.widths, self.settings = (config.width, config.coarse_width), settings
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if it is used, the discriminator."""
-        seg = self.started(xavier_started(SegGenerator(width=self.width)))
+        width, coarse = self.widths
+        seg = SegGenerator(width=width, coarse_width=coarse)
+        for part in seg.children():
+            if part is not seg.coarse:
+                xavier_started(part)
+        self.started(seg)
         if not self.settings.gan_weight:
             return {"seg": seg}
         judge = MultiscaleDiscriminator(
@@ -66,9 +71,11 @@ class SegTask(VitonHDTask):
         """Adam for each."""
         s = self.settings
         rates = {"seg": s.learning_rate, "discriminator": s.discriminator_learning_rate}
+        network: Any = modules["seg"]
+        trained = {**modules, "seg": network.coarse if s.coarse_alone else network}
         return {
             name: torch.optim.Adam(module.parameters(), rates[name], betas=(0.5, 0.999))
-            for name, module in modules.items()
+            for name, module in trained.items()
         }
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
@@ -80,9 +87,9 @@ class SegTask(VitonHDTask):
         truth = _at_matching_size(given.ids)
         real = label_maps(truth, len(VITONHD13))
         generator: Any = modules["seg"]
-        logits = generator.logits(seen).float()
-        made = torch.sigmoid(logits)
         s = self.settings
+        logits = (generator.coarse_logits if s.coarse_alone else generator.logits)(seen).float()
+        made = torch.sigmoid(logits)
         adversarial = logits.new_zeros(())
         if s.gan_weight:
             judge: Any = modules["discriminator"]

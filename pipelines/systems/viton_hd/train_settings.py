@@ -51,6 +51,11 @@ class SegSettings(Settings):
     map_weight: float = 1.0
     """Of the binary cross entropy of the maps: the sigmoid of which the chain takes the highest
     is not settled by the cross entropy over labels (our choice)."""
+    coarse_width: int = 0
+    """Channels of a small network beside it that sees half the size (our choice), a multiple of
+    8; 0: none. Weights to go on from may be without."""
+    coarse_alone: bool = False
+    """Whether that network alone is trained, which is several times as fast."""
 
 
 @dataclass(frozen=True)

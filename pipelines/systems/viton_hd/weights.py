@@ -45,7 +45,7 @@ class Networks:
 def build_network(config: NetworkConfig) -> SegGenerator | GMM | ALIASGenerator:
     """The network of a config, with random weights."""
     if isinstance(config, SegConfig):
-        return SegGenerator(width=config.width)
+        return SegGenerator(width=config.width, coarse_width=config.coarse_width)
     if isinstance(config, GMMConfig):
         return GMM(
             size=Size(*config.conditions.size_hw),

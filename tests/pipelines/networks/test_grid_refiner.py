@@ -1,9 +1,12 @@
 """Corrections of a grid: none at first, affine ones cost nothing, and they can be learnt."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import gaussian_filter
 
+from pipelines.networks import grid_refiner
 from pipelines.networks.grid_refiner import REFINED, GridRefiner, bending, refined_grid
 
 IDENTITY = F.affine_grid(torch.eye(2, 3)[None], [1, 1, 64, 48], align_corners=False)
@@ -31,6 +34,22 @@ def test_bending_is_0_for_affine_offsets_alone():
     v, u = torch.meshgrid(rows, columns, indexing="ij")
     curved = 3 * u**2 + 5 * v**2 + 7 * u * v
     assert float(bending(torch.stack((curved, curved))[None])) == pytest.approx(6 + 10 + 7)
+
+
+def test_offsets_are_smooth(monkeypatch):
+    """Against SciPy's blur of what the levels say."""
+    torch.manual_seed(0)
+    network = GridRefiner(3, width=16).eval()
+    for head in network.heads:
+        torch.nn.init.normal_(head.weight)
+    x = torch.randn(1, 3, *REFINED)
+    with torch.no_grad():
+        smooth = network(x)[0].numpy()
+        monkeypatch.setattr(grid_refiner, "gaussian_blur", lambda offsets, *_: offsets)
+        rough = network(x)[0].numpy()
+    wanted = gaussian_filter(rough, (0, 2, 2), mode="mirror", truncate=3)
+    np.testing.assert_allclose(smooth, wanted, atol=1e-4)
+    assert np.abs(np.diff(smooth)).mean() < 0.5 * np.abs(np.diff(rough)).mean()
 
 
 def test_a_shift_is_learnt():

@@ -84,6 +84,28 @@ def test_the_layout_network(seg):
     assert [r["label"] for r in seg.rows] == ["upper", "arms", "lower", "hair", "face"]
 
 
+def test_a_coarse_network_is_trained_alone_and_then_with_the_other(root, packs, seg, tmp_path):
+    before, _ = read_network(weights_of(seg), "viton-hd.seg")
+    options = {"gan_weight": 0.0, "ema_decay": 0.0}
+    alone = trained(
+        "viton-hd.seg", root, packs, tmp_path / "alone", start=str(weights_of(seg)),
+        coarse_width=16, coarse_alone=True, **options,
+    )  # fmt: skip
+    network, config = read_network(weights_of(alone), "viton-hd.seg")
+    assert (config.width, config.coarse_width) == (16, 16)
+    assert any(bool(head.weight.any()) for head in network.coarse.heads), "it has learnt"
+    kept = network.state_dict()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in before.state_dict().items())
+    both = trained(
+        "viton-hd.seg", root, packs, tmp_path / "both", start=str(weights_of(alone)), **options
+    )
+    after, config = read_network(weights_of(both), "viton-hd.seg")
+    assert config.coarse_width == 16
+    changed = after.state_dict()
+    assert not torch.equal(changed["coarse.heads.0.weight"], kept["coarse.heads.0.weight"])
+    assert not all(torch.equal(changed[name], kept[name]) for name in before.state_dict())
+
+
 def test_the_matching_network(gmm):
     assert {"iou", "l1", "ssim", "inner_ssim", "constraint"} == set(gmm.figures)
     assert 0 <= gmm.figures["iou"] <= 1 and gmm.figures["constraint"] >= 0
@@ -276,6 +298,8 @@ def test_unfit_settings_are_refused(root, packs, gmm, tmp_path, shelf):
 
     refused("width = 8: at least 16", "viton-hd.seg", width=8)
     refused("wanted a multiple of 8", "viton-hd.gmm", refine_width=20)
+    refused("wanted a multiple of 8", "viton-hd.seg", coarse_width=20)
+    refused("needs a coarse_width", "viton-hd.seg", coarse_alone=True)
     refused("multiples of 128", size=(256, 192), upsampling="most", gmm=str(weights_of(gmm)))
     refused("upsampling = 'none'", upsampling="none")
     refused("known: viton-hd, v3.2", "viton-hd.gmm", agnostic="v9")

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from pipelines.labels import LIP20
+from pipelines.networks.composition import Composed
 from pipelines.networks.spline_matcher import Warped
 from pipelines.rendering.garment import make_garment
 from pipelines.rendering.render import render
 from pipelines.rendering.scene import GARMENT, make_scene
 from pipelines.stage import GarmentInputs
 from pipelines.systems.cp_vton.chain import ChainResult
-from pipelines.systems.cp_vton.networks import PUBLISHED_SIZE, Composed
+from pipelines.systems.cp_vton.networks import PUBLISHED_SIZE
 from pipelines.systems.cp_vton.placement import behind, covered, prediction_of
 
 SHAPE = tuple(PUBLISHED_SIZE)

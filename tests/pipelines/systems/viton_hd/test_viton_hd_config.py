@@ -23,6 +23,7 @@ from pipelines.systems.viton_hd.config import (
 
 CONFIGS = (
     SegConfig(width=24, conditions=ConditionsConfig((256, 192), "v3.2", "body")),
+    SegConfig(width=24, coarse_width=8),
     GMMConfig(width=16),
     GMMConfig(width=16, refine_width=8),
     ALIASConfig(width=20, upsampling="more", feature_channels=8, hidden=48, adds_garment=True),
