@@ -6,6 +6,7 @@ from multipose_files import write_files
 
 from pipelines.systems.multipose.chain import TryOnChain
 from pipelines.systems.multipose.weights import read_networks
+from pipelines.types import Size
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def test_bf16_is_near_and_leaves_the_warp_alone(networks, draw_person, draw_garm
     for precision in ("fp32", "bf16"):
         chain = TryOnChain(networks, precision=precision)
         person, garment = chain.prepare_person(shown), chain.prepare_garment(worn)
-        pose = chain.prepare_pose(shown.pose, shown.image.shape[:2])
+        pose = chain.prepare_pose(shown.pose, Size(*shown.image.shape[:2]))
         # a segmentation that both have, else it is another garment that is bent
         torch.manual_seed(0)
         segmentation = torch.rand(1, 20, 256, 192).softmax(1)
