@@ -160,6 +160,7 @@ class TryOnChain:
         parse = steps.seven_maps(layout.ids)
         warp = self.warp(person, garment, parse)
         if not self.parity:
+            warp = self._on_the_body(warp, garment)
             maps = steps.neckline_opened(layout.maps, warp.mask, person.neck)
             layout = Layout(maps, steps.layout_ids(maps))
             parse = steps.seven_maps(layout.ids)
@@ -225,6 +226,13 @@ class TryOnChain:
     def warp_by(self, theta: Tensor, garment: ChainGarment) -> Warp:
         """The garment bent by theta ``[1, 50]``, by the spline alone."""
         return self._bent(theta, self._grid(theta), garment.conditions)
+
+    def _on_the_body(self, warp: Warp, garment: ChainGarment) -> Warp:
+        """The warp as the image generator is to see it."""
+        if not self._fast.adds_garment:
+            return warp
+        colours = steps.in_own_colours(garment.conditions, warp.grid, warp.garment, warp.mask)
+        return replace(warp, garment=colours)
 
     def _bent(self, theta: Tensor, grid: Tensor, garment: GarmentConditions) -> Warp:
         both = steps.warped(torch.cat((garment.image, garment.mask), 1), grid)

@@ -174,7 +174,7 @@ class FastALIAS:
         ]
         self._last = _Conv.of(network.conv_img, dtype)
         self._levels, self.stride, self._dtype = network.levels, network.stride, dtype
-        self._adds_garment = network.adds_garment
+        self.adds_garment = network.adds_garment
 
     def prepare(self, person: Tensor) -> tuple[Tensor, ...]:
         """What agnostic and pose picture ``[1, 6, H, W]`` give to each level."""
@@ -211,7 +211,7 @@ class FastALIAS:
             )
         assert made is not None  # noqa: S101 - there is a first block
         picture = torch.tanh(self._last(F.leaky_relu_(made, _SLOPE)).float())
-        return on_garment(picture, garment, seg_div) if self._adds_garment else picture
+        return on_garment(picture, garment, seg_div) if self.adds_garment else picture
 
     def _size(self, picture: Tensor, level: int) -> list[int]:
         return [side // self.stride * 2**level for side in picture.shape[-2:]]

@@ -20,6 +20,7 @@ from pipelines.systems.viton_hd.conditions import (
     nearest,
     seven_of_thirteen,
 )
+from pipelines.systems.viton_hd.networks import continued
 from pipelines.types import Size
 
 BLUR = (15, 3.0)
@@ -96,6 +97,18 @@ def refiner_input(person: PersonConditions, parse: Tensor, garment: Tensor, mask
 def warped(picture: Tensor, grid: Tensor) -> Tensor:
     """A garment or its mask, sampled by the grid."""
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def in_own_colours(garment: GarmentConditions, grid: Tensor, bent: Tensor, mask: Tensor) -> Tensor:
+    """A warped garment ``bent`` without its photo's background (our choice).
+
+    Where its ``mask`` is, even in part, it has the colours of the garment's inside, continued
+    beyond its edge; the network would have to take a rim of white off every dark garment.
+    """
+    sure = -F.max_pool2d(-garment.mask, 3, 1, 1)
+    sure = torch.where(sure.amax((2, 3), keepdim=True) > 0, sure, garment.mask)
+    coloured = torch.where(sure > 0, garment.image, continued(garment.image, sure))
+    return torch.where(mask > 0, warped(coloured, grid), bent)
 
 
 def misalignment(parse: Tensor, warped_mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,12 @@ from pipelines.labels import VITONHD7
 from pipelines.networks.alias import seeded_noise
 from pipelines.networks.losses import discriminator_loss, feature_matching_loss, generator_loss
 from pipelines.networks.patchgan import MultiscaleDiscriminator
-from pipelines.systems.viton_hd.chain_steps import alias_input, misalignment, warped
+from pipelines.systems.viton_hd.chain_steps import (
+    alias_input,
+    in_own_colours,
+    misalignment,
+    warped,
+)
 from pipelines.systems.viton_hd.config import ALIASConfig, GMMConfig, config_to_json
 from pipelines.systems.viton_hd.networks import GMM
 from pipelines.systems.viton_hd.train_base import VitonHDTask
@@ -159,6 +164,8 @@ class ALIASTask(VitonHDTask):
         """The generator's inputs under a layout ``[B, 7, H, W]``."""
         grid = warped_garment(gmm, given, parse).grid
         garment, mask = warped(given.garment.image, grid), warped(given.garment.mask, grid)
+        if self.config.adds_garment:
+            garment = in_own_colours(given.garment, grid, garment, mask)
         misalign, divided = misalignment(parse, mask)
         return Condition(alias_input(given.person, garment), parse, divided, misalign)
 

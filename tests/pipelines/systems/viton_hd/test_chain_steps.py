@@ -1,5 +1,7 @@
 """The steps between the networks against OpenCV, SciPy and values known by hand."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from scipy import ndimage
 from pipelines.labels import VITONHD7
 from pipelines.networks.pictures import quantised
 from pipelines.systems.viton_hd import chain_steps as steps
+from pipelines.systems.viton_hd.conditions import GarmentConditions
 from pipelines.types import Size
 
 
@@ -61,6 +64,46 @@ def test_garments_are_sampled_between_pixels_and_continued_at_the_edge():
         picture[0, 0].numpy(), [y.clip(0, 11), x.clip(0, 9)], order=1, mode="nearest"
     )
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def dark_garment():
+    """A dark square on white whose outermost pixels its photo has mixed with the background."""
+    mask = torch.zeros(1, 1, 16, 12)
+    mask[..., 4:12, 3:9] = 1
+    image = torch.full((1, 3, 16, 12), 1.0)
+    image[..., 4:12, 3:9] = 0.2
+    image[..., 5:11, 4:8] = -0.8
+    unused = torch.zeros(1)
+    return GarmentConditions(masked=unused, image_nearest=unused, image=image, mask=mask)
+
+
+def test_a_bent_garment_has_no_rim_of_its_photos_background():
+    garment = dark_garment()
+    rows, columns = torch.meshgrid(torch.arange(16), torch.arange(12), indexing="ij")
+    # a third of a pixel aside: half of the pixels at the edge are mixed
+    grid = torch.stack(((2 * columns + 1.67) / 12 - 1, (2 * rows + 1.67) / 16 - 1), -1)[None]
+    bent, mask = (steps.warped(each, grid) for each in (garment.image, garment.mask))
+    rim = (mask > 0) & (mask < 1)
+    assert bool(rim.any()) and float(bent[rim.expand_as(bent)].min()) > 0
+    made = steps.in_own_colours(garment, grid, bent, mask)
+    torch.testing.assert_close(
+        made[(mask > 0).expand_as(made)], torch.tensor(-0.8).expand(3 * int((mask > 0).sum())),
+        atol=0.02, rtol=0,
+    )  # fmt: skip
+    outside = (mask == 0).expand_as(made)
+    torch.testing.assert_close(made[outside], bent[outside])
+
+
+def test_a_garment_of_single_pixels_keeps_its_colours():
+    garment = dark_garment()
+    line = torch.zeros_like(garment.mask)
+    line[..., 8, 3:9] = 1
+    image = torch.where(line > 0, garment.image.new_tensor(-0.5), garment.image)
+    thin = replace(garment, mask=line, image=image)
+    same = torch.eye(2, 3)[None]
+    grid = torch.nn.functional.affine_grid(same, [1, 3, 16, 12], align_corners=False)
+    made = steps.in_own_colours(thin, grid, image, line)
+    torch.testing.assert_close(made, image, atol=1e-4, rtol=0)
 
 
 def test_a_neckline_is_the_bent_garments_own():

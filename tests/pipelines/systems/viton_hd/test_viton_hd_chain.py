@@ -144,3 +144,18 @@ def test_bfloat16_leaves_the_warp_alone(inputs):
     torch.testing.assert_close(*thetas)
     made = rough(*prepared(rough, inputs))
     assert made.picture.dtype == torch.float32 and bool(made.picture.isfinite().all())
+
+
+@pytest.mark.parametrize("adds_garment", [False, True])
+def test_garments_lose_their_background_where_the_picture_is_made_on_them(inputs, adds_garment):
+    made = networks()
+    alias = ALIASGenerator(width=4, upsampling="more", hidden=16, adds_garment=adds_garment)
+    chain = TryOnChain(replace(made, alias=alias.eval()))
+    person, garment = prepared(chain, inputs)
+    found = chain(person, garment).warp
+    bent = steps.warped(garment.conditions.image, found.grid)
+    wanted = bent
+    if adds_garment:
+        wanted = steps.in_own_colours(garment.conditions, found.grid, bent, found.mask)
+        assert not torch.equal(wanted, bent)
+    torch.testing.assert_close(found.garment, wanted)
