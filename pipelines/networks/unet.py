@@ -7,8 +7,12 @@ Brox, "U-Net" (MICCAI 2015), with instance normalisation and nearest-neighbour s
 
 from __future__ import annotations
 
+import copy
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 STRIDE = 16
 """Height and width of the input must be multiples of this."""
@@ -41,11 +45,11 @@ class UNet(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps of the input's size, without an activation."""
+        """Maps of the input's size and the weights' type, without an activation."""
         if x.shape[-2] % STRIDE or x.shape[-1] % STRIDE:
             found = "x".join(map(str, x.shape[-2:]))
             raise ValueError(f"height and width must be multiples of {STRIDE}, got {found}")
-        level1 = self.conv1(x)
+        level1 = self.conv1(x.to(next(self.conv1.parameters()).dtype))
         level2 = self.conv2(self.pool(level1))
         level3 = self.conv3(self.pool(level2))
         level4 = self.drop(self.conv4(self.pool(level3)))
@@ -56,6 +60,55 @@ class UNet(nn.Module):
         x = self.conv8(torch.cat((level2, self.up8(x)), 1))
         made: Tensor = self.conv9(torch.cat((level1, self.up9(x)), 1))
         return made
+
+
+class DoubledConv(nn.Module):
+    """A nearest-neighbour step up and a 3x3 convolution, in 4/9 of the multiplications.
+
+    Each pixel of the larger picture sees 2x2 pixels of the smaller one; the weights of those that
+    it sees twice are added.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        with torch.no_grad():
+            rows = self._merged(conv.weight.detach().float(), 2)
+            # [rows, columns, channels, inside, 2, 2]
+            weight = torch.stack([self._merged(each, 3) for each in rows])
+        self.register_buffer("weight", weight.flatten(0, 2).to(conv.weight.dtype))
+        bias = None if conv.bias is None else conv.bias.detach().repeat(4)
+        self.register_buffer("bias", bias)
+
+    @staticmethod
+    def _merged(weight: Tensor, axis: int) -> Tensor:
+        """What the first and the second of two new pixels see along an axis: ``[2, ...]``."""
+        a, b, c = weight.unbind(axis)
+        return torch.stack((torch.stack((a, b + c), axis), torch.stack((a + b, c), axis)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` to ``[B, C', 2 H, 2 W]``."""
+        height, width = x.shape[-2:]
+        found = F.conv2d(x, self.get_buffer("weight"), self._buffers["bias"], padding=1)
+        parts = found.view(len(x), 2, 2, -1, height + 1, width + 1)
+        made = x.new_empty(len(x), parts.shape[3], height, 2, width, 2)
+        for row in (0, 1):
+            for column in (0, 1):
+                part = parts[:, row, column, :, row : row + height, column : column + width]
+                made[:, :, :, row, :, column] = part
+        return made.flatten(4, 5).flatten(2, 3)
+
+
+U = TypeVar("U", bound=UNet)
+
+
+def quickened(network: U, kind: torch.dtype = torch.float32) -> U:
+    """A copy for inference in ``kind``: the same function, but for rounding, in less time."""
+    made = copy.deepcopy(network)
+    for name in ("up6", "up7", "up8", "up9"):
+        up = made.get_submodule(name)
+        assert isinstance(up, nn.Sequential) and isinstance(up[1], nn.Conv2d)  # noqa: S101 - see _up
+        setattr(made, name, nn.Sequential(DoubledConv(up[1]), *up[2:]))
+    return made.to(kind).eval().requires_grad_(False)
 
 
 def _double(inside: int, outside: int) -> nn.Sequential:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from pipelines import checkpoint_files
 from pipelines.errors import InputError
+from pipelines.networks.unet import UNet, quickened
 from pipelines.systems.acgpn.config import FAMILIES, G1, G2, ACGPNConfig, G, U, config_from_json
 from pipelines.systems.acgpn.networks import (
     BodyPartGenerator,
@@ -22,7 +22,7 @@ from pipelines.systems.acgpn.networks import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-_BUILDERS: Mapping[str, Callable[[ACGPNConfig], nn.Module]] = {
+_BUILDERS: Mapping[str, Callable[[ACGPNConfig], UNet]] = {
     G1: lambda config: BodyPartGenerator(width=config.width),
     G2: lambda config: ClothMaskGenerator(width=config.width),
     U: lambda config: ClothesWarping(width=config.width, spline_width=config.spline_width),
@@ -34,11 +34,18 @@ _BUILDERS: Mapping[str, Callable[[ACGPNConfig], nn.Module]] = {
 class Networks:
     """The four networks in evaluation mode, and what their inputs are made like."""
 
-    g1: nn.Module
-    g2: nn.Module
+    g1: UNet
+    g2: UNet
     u: ClothesWarping
-    g: nn.Module
+    g: UNet
     config: ACGPNConfig
+
+    def quickened(self, kind: torch.dtype) -> Networks:
+        """Copies for inference; the spline stays in float32, else garments move by pixels."""
+        u = quickened(self.u, kind)
+        u.stn = self.u.stn
+        g1, g2, g = (quickened(part, kind) for part in (self.g1, self.g2, self.g))
+        return Networks(g1, g2, u, g, self.config)
 
     def to(self, device: torch.device) -> Networks:
         """Move them, in place."""
@@ -47,7 +54,7 @@ class Networks:
         return self
 
 
-def build_network(family: str, config: ACGPNConfig) -> nn.Module:
+def build_network(family: str, config: ACGPNConfig) -> UNet:
     """The network of a family, with random weights."""
     return _BUILDERS[family](config)
 
@@ -73,13 +80,13 @@ def read_networks(weights: Mapping[str, Path]) -> Networks:
     return Networks(g1, g2, u, g, config)
 
 
-def read_network(path: Path, family: str) -> tuple[nn.Module, ACGPNConfig]:
+def read_network(path: Path, family: str) -> tuple[UNet, ACGPNConfig]:
     """The network of a file in evaluation mode, on the CPU, and its config.
 
     Raises ``InputError`` (``wrong_weights``) for a file that is not of this family.
     """
 
-    def build(config: ACGPNConfig) -> nn.Module:
+    def build(config: ACGPNConfig) -> UNet:
         return build_network(family, config)
 
     network, config, _ = checkpoint_files.read_network(path, family, config_from_json, build)

@@ -84,6 +84,7 @@ class ALIASTask(VitonHDTask):
     ) -> None:
         super().__init__(config, data, augmentation, start)
         self.settings, self.helpers = settings, helpers
+        self.adds_garment = config.adds_garment
         self.joint = settings.gmm_learning_rate > 0
         """Whether the warp is trained, too."""
         self.warp_settings = GMMSettings(constraint_weight=settings.constraint_weight)
@@ -164,7 +165,7 @@ class ALIASTask(VitonHDTask):
         """The generator's inputs under a layout ``[B, 7, H, W]``."""
         grid = warped_garment(gmm, given, parse).grid
         garment, mask = warped(given.garment.image, grid), warped(given.garment.mask, grid)
-        if self.config.adds_garment:
+        if self.adds_garment:
             garment = in_own_colours(given.garment, grid, garment, mask)
         misalign, divided = misalignment(parse, mask)
         return Condition(alias_input(given.person, garment), parse, divided, misalign)

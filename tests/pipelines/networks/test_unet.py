@@ -4,7 +4,7 @@ import pytest
 import torch
 from golden_vectors import published_shapes
 
-from pipelines.networks.unet import UNet
+from pipelines.networks.unet import DoubledConv, UNet, quickened
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,23 @@ def test_every_weight_takes_part():
 def test_sizes_that_cannot_be_halved_are_refused():
     with pytest.raises(ValueError, match="multiples of 16, got 40x48"):
         UNet(3, 2, width=4)(torch.zeros(1, 3, 40, 48))
+
+
+def test_a_step_up_and_its_convolution_in_one():
+    torch.manual_seed(0)
+    conv = torch.nn.Conv2d(5, 3, 3, padding=1)
+    x = torch.randn(2, 5, 7, 4)
+    wanted = conv(torch.nn.functional.interpolate(x, scale_factor=2, mode="nearest"))
+    torch.testing.assert_close(DoubledConv(conv)(x), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_a_quickened_network_is_the_same_function():
+    torch.manual_seed(0)
+    net, x = UNet(3, 2, width=4).eval(), torch.randn(1, 3, 32, 48)
+    fast = quickened(net)
+    with torch.no_grad():
+        torch.testing.assert_close(fast(x), net(x), atol=1e-4, rtol=1e-4)
+        rough = quickened(net, torch.bfloat16)(x)
+        assert rough.dtype == torch.bfloat16
+        assert 0 < (rough.float() - net(x)).abs().mean() < 0.25 * net(x).abs().mean()
+    assert isinstance(net.up6[0], torch.nn.Upsample), "the network itself stays as it is"

@@ -13,7 +13,7 @@ from pipelines.labels import ACGPN14, LIP20
 from pipelines.networks.noise import binary_noise
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.acgpn.chain import TryOnChain
-from pipelines.systems.acgpn.chain_steps import dilated, skin_colour
+from pipelines.systems.acgpn.chain_steps import dilated, kept_of_photo, skin_colour
 from pipelines.systems.acgpn.conditions import (
     PersonConditions,
     garment_conditions,
@@ -207,3 +207,16 @@ def test_a_person_of_any_size(networks, draw_person, garment):
         person_conditions(large, ACGPNConfig()), garment_conditions(garment)
     )
     assert made.picture.shape == (1, 3, 256, 192)
+
+
+def test_bf16_is_near_and_leaves_the_warp_alone(networks, person, garment):
+    known = person_conditions(person, networks.config), garment_conditions(garment)
+    exact, rough = TryOnChain(networks), TryOnChain(networks, precision="bf16")
+    layout = exact.layout(*known)
+    warps = [chain.warp(known[1], layout.garment) for chain in (exact, rough)]
+    torch.testing.assert_close(warps[0].points, warps[1].points)
+    torch.testing.assert_close(warps[0].garment, warps[1].garment)
+    worn, kept = warps[0].composed(layout.garment), kept_of_photo(known[0], layout)
+    pictures = [chain.picture(known[0], layout, worn, kept) for chain in (exact, rough)]
+    assert pictures[1].dtype == torch.float32
+    assert 0 < (pictures[0] - pictures[1]).abs().mean() < 0.05
