@@ -33,7 +33,7 @@ from pipelines.preprocess.agnostic_shapes import neck_zone
 from pipelines.relabel import mirror
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd import chain_steps as steps
-from pipelines.systems.viton_hd.chain_alias import FastALIAS
+from pipelines.systems.viton_hd.chain_alias import EnteringPerson, FastALIAS
 from pipelines.systems.viton_hd.conditions import (
     GarmentConditions,
     PersonConditions,
@@ -53,8 +53,8 @@ class ChainPerson:
     """``bool [H, W]``: where a neckline may be."""
     mirrored: PersonConditions | None = None
     """Those of the mirror image; None: there is one look only."""
-    entering: tuple[Tensor, ...] = ()
-    """What the person gives to each level of the ALIAS generator (not with parity)."""
+    entering: EnteringPerson | None = None
+    """What the person gives to the ALIAS generator (not with parity)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,6 +257,7 @@ class TryOnChain:
             return made
         seen = self._padded(warp.garment)
         maps = self._padded(parse), self._padded(divided), self._padded(misalign)
+        assert person.entering is not None  # noqa: S101 - prepared without parity
         made = self._fast(person.entering, seen, *maps, noise)
         return made[..., : self.size.height, : self.size.width]
 

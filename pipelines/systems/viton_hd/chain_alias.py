@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipelines.networks.alias import ALIASNorm, ALIASResBlock, MaskNorm, Noise, resized
+from pipelines.networks.grid_refiner import REFINED
 from pipelines.systems.viton_hd.chain_layout_map import LayoutMap, LookupModulation
 from pipelines.systems.viton_hd.networks import ALIASGenerator, on_garment
 
@@ -151,6 +152,14 @@ class _Block:
         return inner.add_(aside)
 
 
+@dataclass(frozen=True, eq=False)
+class EnteringPerson:
+    """What a person gives to each level, and garment-free and pose picture in small."""
+
+    levels: tuple[Tensor, ...]
+    small: Tensor
+
+
 class FastALIAS:
     """An ``ALIASGenerator``'s function for one picture at a time; its weights are copied."""
 
@@ -174,18 +183,19 @@ class FastALIAS:
         ]
         self._last = _Conv.of(network.conv_img, dtype)
         self._levels, self.stride, self._dtype = network.levels, network.stride, dtype
-        self.adds_garment = network.adds_garment
+        self.adds_garment, self._light = network.adds_garment, network.light
 
-    def prepare(self, person: Tensor) -> tuple[Tensor, ...]:
+    def prepare(self, person: Tensor) -> EnteringPerson:
         """What agnostic and pose picture ``[1, 6, H, W]`` give to each level."""
-        return tuple(
+        levels = tuple(
             conv(self._cast(resized(person, self._size(person, level))))
             for conv, level in zip(self._of_person, self._levels, strict=True)
         )
+        return EnteringPerson(levels, F.interpolate(person, tuple(REFINED), mode="area"))
 
     def __call__(
         self,
-        person: tuple[Tensor, ...],
+        person: EnteringPerson,
         garment: Tensor,
         seg: Tensor,
         seg_div: Tensor,
@@ -204,14 +214,16 @@ class FastALIAS:
             if (level, masked) not in maps:
                 maps = {(level, masked): _level(size, seg, seg_div, misalign, masked=masked)}
             entering = self._of_garment[number](self._cast(resized(garment, size)))
-            entering += person[number]
+            entering += person.levels[number]
             x = entering if made is None else torch.cat((resized(made, size), entering), 1)
             made = block(
                 x.contiguous(memory_format=torch.channels_last), maps[level, masked], noise
             )
         assert made is not None  # noqa: S101 - there is a first block
         picture = torch.tanh(self._last(F.leaky_relu_(made, _SLOPE)).float())
-        return on_garment(picture, garment, seg_div) if self.adds_garment else picture
+        if not self.adds_garment:
+            return picture
+        return on_garment(picture, person.small, garment, seg_div, self._light)
 
     def _size(self, picture: Tensor, level: int) -> list[int]:
         return [side // self.stride * 2**level for side in picture.shape[-2:]]

@@ -19,7 +19,7 @@ FAMILIES = (SEG, GMM, ALIAS)
 
 AGNOSTICS = ("viton-hd", "v3.2")
 POSE_POINTS = ("all", "body")
-_LEAST: Mapping[str, int] = {"coarse_width": 0, "refine_width": 0}
+_LEAST: Mapping[str, int] = {"coarse_width": 0, "light_width": 0, "refine_width": 0}
 """Of whole numbers that may be less than 1."""
 UPSAMPLING_STEPS: Mapping[str, int] = {"normal": 5, "more": 6, "most": 7}
 """Doublings from the coarsest scale of the ALIAS generator to its output."""
@@ -102,6 +102,9 @@ class ALIASConfig:
     adds_garment: bool = False
     """Whether the network makes the difference to the warped garment (our choice) or, as
     published, the picture."""
+    light_width: int = 0
+    """Channels of the first level of a coarse network for the garment's light (our choice); 0:
+    there is none, as published."""
     conditions: ConditionsConfig = field(default_factory=ConditionsConfig)
 
     family = ALIAS

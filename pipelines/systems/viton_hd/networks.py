@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from pipelines.labels import VITONHD7
 from pipelines.networks.alias import ALIASResBlock, Noise, resized
 from pipelines.networks.correlation import GeometricMatcher
-from pipelines.networks.grid_refiner import GridRefiner, refined_grid
+from pipelines.networks.grid_refiner import REFINED, GridRefiner, refined_grid
 from pipelines.networks.pyramid import Pyramid
 from pipelines.networks.tps_grid import VITON_HD, TpsGrid
 from pipelines.networks.unet import UNet
@@ -123,7 +123,8 @@ class ALIASGenerator(nn.Module):
     each normalisation. "normal" is our choice: the published code of that name does not run.
     With ``adds_garment`` the network makes the difference to the warped garment where the layout
     has it, see ``on_garment`` (our choice: normalisation loses colours, which a compact network
-    takes long to learn to keep); the picture may then go a little beyond -1..1.
+    takes long to learn to keep); the picture may then go a little beyond -1..1. With
+    ``light_width``, which needs it, a ``GarmentLight`` of that width has a share in the difference.
     Raises ``ValueError`` for other names and sizes.
     """
 
@@ -137,9 +138,13 @@ class ALIASGenerator(nn.Module):
         feature_channels: int = 16,
         hidden: int = 128,
         adds_garment: bool = False,
+        light_width: int = 0,
     ) -> None:
         super().__init__()
         self.adds_garment = adds_garment
+        if light_width and not adds_garment:
+            raise ValueError("light_width needs adds_garment")
+        self.light = GarmentLight(width=light_width) if light_width else None
         if upsampling not in _LEVELS:
             raise ValueError(f"upsampling {upsampling!r}; known: {', '.join(_LEVELS)}")
         self.levels = _LEVELS[upsampling]
@@ -185,7 +190,9 @@ class ALIASGenerator(nn.Module):
             maps = (seg_div, misalign.detach()) if number < _MASKED else (seg, None)
             made = getattr(self, name)(made, *maps, noise)
         picture = torch.tanh(self.conv_img(F.leaky_relu(made, 0.2)))
-        return on_garment(picture, x[:, -3:], seg_div) if self.adds_garment else picture
+        if not self.adds_garment:
+            return picture
+        return on_garment(picture, x[:, :6], x[:, 6:], seg_div, self.light)
 
     def _names(self) -> list[str]:
         """The blocks in their order."""
@@ -198,14 +205,61 @@ class ALIASGenerator(nn.Module):
             raise ValueError(f"height and width must be multiples of {self.stride}, got {found}")
 
 
-def on_garment(difference: Tensor, garment: Tensor, seg_div: Tensor) -> Tensor:
+class GarmentLight(Pyramid):
+    """The light in which a garment is worn, coarsely: a difference to its colours (our choice).
+
+    It sees pictures at 128x96 and answers at half of that, many times as fast as the generator,
+    whose own difference is better in detail; of the worn garment a learnt share of both is taken.
+    """
+
+    def __init__(self, *, width: int) -> None:
+        super().__init__(6 + 3 + len(VITONHD7) + 1, 3, width=width)
+        self.share = nn.Parameter(torch.full((1,), 0.5))
+
+    # a pyramid of what is told apart here
+    def forward(self, person: Tensor, laid: Tensor, seg_div: Tensor) -> Tensor:  # type: ignore[override]
+        """The difference ``float32 [B, 3, H, W]``.
+
+        ``person`` ``[B, 6, ...]`` of any size is garment-free picture and pose picture, ``laid``
+        ``[B, 3, H, W]`` the garment as ``laid_garment`` makes it, ``seg_div`` ``[B, 8, H, W]``.
+        """
+        small = [F.interpolate(x, tuple(REFINED), mode="area") for x in (person, laid, seg_div)]
+        found = super().forward(torch.cat(small, 1))
+        size = [int(side) for side in laid.shape[-2:]]
+        return F.interpolate(found, size=size, mode="bilinear", align_corners=False)
+
+
+def on_garment(
+    difference: Tensor,
+    person: Tensor,
+    garment: Tensor,
+    seg_div: Tensor,
+    light: GarmentLight | None = None,
+) -> Tensor:
     """A difference ``[B, 3, H, W]`` plus the warped garment where the layout has upper clothes.
+
+    ``person`` and ``seg_div`` are those of ``GarmentLight``, ``garment`` ``[B, 3, H, W]``.
+    """
+    laid = laid_garment(garment, seg_div)
+    if light is None:
+        return difference + laid
+    apart: Tensor = light(person, laid, seg_div) - difference
+    return difference + laid + light.share * worn_part(seg_div) * apart
+
+
+def laid_garment(garment: Tensor, seg_div: Tensor) -> Tensor:
+    """The warped garment ``[B, 3, H, W]`` where the layout has upper clothes, else 0.
 
     ``seg_div [B, 8, H, W]`` says where. On its misaligned part, which the garment does not reach,
     the garment's colours are continued.
     """
     worn, misaligned = seg_div[:, VITONHD7.UPPER, None], seg_div[:, -1:]
-    return difference + garment * worn + continued(garment, worn) * misaligned
+    return garment * worn + continued(garment, worn) * misaligned
+
+
+def worn_part(seg_div: Tensor) -> Tensor:
+    """Where the layout has upper clothes, misaligned or not: ``[B, 1, H, W]``."""
+    return seg_div[:, VITONHD7.UPPER, None] + seg_div[:, -1:]
 
 
 def continued(picture: Tensor, mask: Tensor) -> Tensor:

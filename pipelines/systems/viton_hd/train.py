@@ -75,6 +75,11 @@ def train_alias(request: TrainRequest, report: ReportProgress) -> TrainResult:
     setup = _Setup(request, report)
     wanted = ALIASSettings.of(request.settings)
     config, start = setup.network(_alias_config(wanted, setup.conditions))
+    if wanted.light_width:
+        config = replace(config, light_width=wanted.light_width)
+    if wanted.light_alone and not config.light_width:
+        raise ConfigError("light_alone needs a light_width", code="bad_setting")
+    _check(config)
     helpers = _helpers(wanted, setup.conditions, setup.tell)
     task = ALIASTask(config, wanted, setup.examples(), setup.augmentation, helpers, start)
     return run(task, setup.loop, request, report)

@@ -22,8 +22,8 @@ from pipelines.systems.viton_hd.chain_steps import (
     warped,
 )
 from pipelines.systems.viton_hd.config import ALIASConfig, GMMConfig, config_to_json
-from pipelines.systems.viton_hd.networks import GMM
-from pipelines.systems.viton_hd.train_base import VitonHDTask
+from pipelines.systems.viton_hd.networks import GMM, laid_garment, worn_part
+from pipelines.systems.viton_hd.train_base import VitonHDTask, published_start
 from pipelines.systems.viton_hd.train_data import Examples, examples
 from pipelines.systems.viton_hd.train_gmm import warp_loss, warped_garment
 from pipelines.systems.viton_hd.train_layouts import Layouts
@@ -34,7 +34,7 @@ from pipelines.training.tryon_export import export_network
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
 from pipelines.training.tryon_perceptual import Perceptual
 from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, figure_rows, xavier_started
+from pipelines.training.tryon_task import TaskData, figure_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,7 @@ class ALIASTask(VitonHDTask):
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if they are used, the discriminator and the warp."""
-        made = {"alias": self.started(xavier_started(build_network(self.config)))}
+        made = {"alias": self.started(published_start(build_network(self.config)))}
         if self.settings.gan_weight:
             made["discriminator"] = MultiscaleDiscriminator(
                 len(VITONHD7) + 3, width=self.settings.discriminator_width, spectral=True
@@ -104,7 +104,9 @@ class ALIASTask(VitonHDTask):
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """Adam (0, 0.9) for generator and discriminator; the generator's has the warp, too."""
         s = self.settings
-        groups: list[dict[str, Any]] = [{"params": list(modules["alias"].parameters())}]
+        network: Any = modules["alias"]
+        trained = network.light if s.light_alone else network
+        groups: list[dict[str, Any]] = [{"params": list(trained.parameters())}]
         if self.joint:
             warp = list(modules["gmm"].parameters())
             groups.append({"params": warp, "lr": s.gmm_learning_rate})
@@ -127,7 +129,7 @@ class ALIASTask(VitonHDTask):
         parse = self.helpers.layouts.drawn(given, info.generator, info.step)
         with torch.set_grad_enabled(self.joint):
             condition = self.condition(given, parse, gmm)
-        made = self.pictured(modules["alias"], given, condition)
+        made = self.learning(modules["alias"], given, condition)
         s, logged = self.settings, {"loss/l1": (made - given.image).abs().mean()}
         loss = s.l1_weight * logged["loss/l1"]
         if s.ssim_weight:
@@ -183,6 +185,17 @@ class ALIASTask(VitonHDTask):
         if not self.settings.keep_photo:
             return made
         return made * given.painted + given.image * (1 - given.painted)
+
+    def learning(self, network: nn.Module, given: Examples, condition: Condition) -> Tensor:
+        """The picture that is learnt from; of the coarse light alone only the worn garment."""
+        if not self.settings.light_alone:
+            return self.pictured(network, given, condition)
+        light: Any = network.get_submodule("light")
+        c = condition
+        laid = laid_garment(c.x[:, 6:], c.divided)
+        lit: Tensor = laid + light(c.x[:, :6], laid, c.divided)
+        worn = worn_part(c.divided)
+        return lit * worn + given.image * (1 - worn)
 
     def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:
         """SSIM of whole picture and region, and L1 in the region, under true layouts.

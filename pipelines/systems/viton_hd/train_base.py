@@ -7,11 +7,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pipelines.networks.pyramid import Pyramid
 from pipelines.systems.viton_hd.config import NetworkConfig, config_to_json
 from pipelines.systems.viton_hd.train_data import CHANGEABLE, Examples, examples, unpacked
 from pipelines.training.task import Batch
 from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, TryOnTask
+from pipelines.training.tryon_task import TaskData, TryOnTask, xavier_started
 
 
 class VitonHDTask(TryOnTask[Examples]):
@@ -51,3 +52,11 @@ class VitonHDTask(TryOnTask[Examples]):
     def examples(self, batch: Batch) -> Examples:
         """The networks' inputs of an unpacked batch."""
         return examples(batch)
+
+
+def published_start(network: nn.Module) -> nn.Module:
+    """Xavier's initialisation, as published, but for parts of our own."""
+    for part in network.children():
+        if not isinstance(part, Pyramid):
+            xavier_started(part)
+    return network

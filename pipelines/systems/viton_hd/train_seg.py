@@ -21,11 +21,11 @@ from pipelines.networks.patchgan import MultiscaleDiscriminator
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.viton_hd.chain_steps import seg_input
 from pipelines.systems.viton_hd.config import SegConfig
-from pipelines.systems.viton_hd.networks import SegGenerator
-from pipelines.systems.viton_hd.train_base import VitonHDTask
+from pipelines.systems.viton_hd.train_base import VitonHDTask, published_start
 from pipelines.systems.viton_hd.train_data import examples
 from pipelines.systems.viton_hd.train_layouts import predicted_ids
 from pipelines.systems.viton_hd.train_settings import SegSettings
+from pipelines.systems.viton_hd.weights import build_network
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import label_pixels, pixels, sheet
 from pipelines.training.tryon_settings import AugmentSettings
@@ -50,16 +50,11 @@ class SegTask(VitonHDTask):
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(config, data, augmentation, start)
-        self.widths, self.settings = (config.width, config.coarse_width), settings
+        self.settings = settings
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if it is used, the discriminator."""
-        width, coarse = self.widths
-        seg = SegGenerator(width=width, coarse_width=coarse)
-        for part in seg.children():
-            if part is not seg.coarse:
-                xavier_started(part)
-        self.started(seg)
+        seg = self.started(published_start(build_network(self.config)))
         if not self.settings.gan_weight:
             return {"seg": seg}
         judge = MultiscaleDiscriminator(

@@ -102,6 +102,11 @@ class ALIASSettings(Settings):
     adds_garment: bool = False
     """Whether the network learns the difference to the warped garment (our choice) or, as
     published, the picture."""
+    light_width: int = 0
+    """Channels of a coarse network that has a share in this difference (our choice), a multiple
+    of 8; 0: none. Weights to go on from may be without."""
+    light_alone: bool = False
+    """Whether that network alone is trained, which is several times as fast."""
     discriminator_width: int = 64
     learning_rate: float = 1e-4
     discriminator_learning_rate: float = 4e-4

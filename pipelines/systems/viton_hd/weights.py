@@ -58,6 +58,7 @@ def build_network(config: NetworkConfig) -> SegGenerator | GMM | ALIASGenerator:
         feature_channels=config.feature_channels,
         hidden=config.hidden,
         adds_garment=config.adds_garment,
+        light_width=config.light_width,
     )
 
 

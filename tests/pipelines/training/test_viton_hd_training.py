@@ -193,6 +193,30 @@ def test_the_difference_to_the_garment_and_its_likeness(root, packs, gmm, tmp_pa
     assert config.adds_garment and network.adds_garment
 
 
+def test_a_light_is_trained_alone_and_then_with_the_picture(root, packs, gmm, tmp_path):
+    options = {"perceptual": "none", "gan_weight": 0.0, "ema_decay": 0.0}
+    options |= {"gmm": str(weights_of(gmm)), "adds_garment": True, "l1_weight": 3.0}
+    first = trained("viton-hd.alias", root, packs, tmp_path / "first", **options)
+    before, _ = read_network(weights_of(first), "viton-hd.alias")
+    alone = trained(
+        "viton-hd.alias", root, packs, tmp_path / "alone", start=str(weights_of(first)),
+        light_width=16, light_alone=True, **options,
+    )  # fmt: skip
+    network, config = read_network(weights_of(alone), "viton-hd.alias")
+    assert config.light_width == 16
+    assert any(bool(head.weight.any()) for head in network.light.heads), "it has learnt"
+    kept = network.state_dict()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in before.state_dict().items())
+    (row,) = lines(tmp_path / "alone", "train")
+    assert 0 < row["loss/alias"] == pytest.approx(3 * row["loss/l1"], rel=1e-4)
+    both = trained(
+        "viton-hd.alias", root, packs, tmp_path / "both", start=str(weights_of(alone)), **options
+    )
+    after, _ = read_network(weights_of(both), "viton-hd.alias")
+    assert not torch.equal(after.light.heads[0].weight, network.light.heads[0].weight)
+    assert not torch.equal(after.conv_img.weight, network.conv_img.weight)
+
+
 @pytest.mark.parametrize("stage", ["viton-hd.seg", "viton-hd.gmm", "viton-hd.alias"])
 def test_a_resumed_run_is_the_run_that_was_not_interrupted(
     root, packs, gmm, tmp_path, read_metrics, last_state, assert_same, stage
@@ -300,6 +324,8 @@ def test_unfit_settings_are_refused(root, packs, gmm, tmp_path, shelf):
     refused("wanted a multiple of 8", "viton-hd.gmm", refine_width=20)
     refused("wanted a multiple of 8", "viton-hd.seg", coarse_width=20)
     refused("needs a coarse_width", "viton-hd.seg", coarse_alone=True)
+    refused("needs adds_garment", light_width=8)
+    refused("needs a light_width", light_alone=True)
     refused("multiples of 128", size=(256, 192), upsampling="most", gmm=str(weights_of(gmm)))
     refused("upsampling = 'none'", upsampling="none")
     refused("known: viton-hd, v3.2", "viton-hd.gmm", agnostic="v9")

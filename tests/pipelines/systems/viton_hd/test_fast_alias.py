@@ -49,6 +49,21 @@ def test_it_equals_a_network_that_adds_the_garment():
     torch.testing.assert_close(fast(network, inputs), network(**inputs), atol=2e-4, rtol=0)
 
 
+def test_it_equals_a_network_with_a_light_of_its_own():
+    torch.manual_seed(0)
+    network = ALIASGenerator(
+        width=8, upsampling="more", hidden=24, adds_garment=True, light_width=8
+    ).eval()
+    for head in network.light.heads:
+        torch.nn.init.normal_(head.weight)
+    network.light.share.data.fill_(0.3)
+    inputs = alias_inputs(128, 64, soft)
+    found = fast(network, inputs)
+    torch.testing.assert_close(found, network(**inputs), atol=2e-4, rtol=0)
+    network.light.share.data.zero_()
+    assert not torch.allclose(found, network(**inputs), atol=1e-2)
+
+
 def test_bfloat16_is_near():
     network = filled(lambda: ALIASGenerator(width=8, upsampling="more", hidden=24))
     inputs = alias_inputs(128, 64, soft)

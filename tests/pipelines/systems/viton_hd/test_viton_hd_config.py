@@ -27,6 +27,7 @@ CONFIGS = (
     GMMConfig(width=16),
     GMMConfig(width=16, refine_width=8),
     ALIASConfig(width=20, upsampling="more", feature_channels=8, hidden=48, adds_garment=True),
+    ALIASConfig(width=16, adds_garment=True, light_width=8),
 )
 
 

@@ -5,11 +5,15 @@ import torch
 from golden_vectors import assert_golden, published_shapes
 from golden_weights import alias_inputs, binary, blob, filled, regions, smooth, soft
 
+from pipelines.labels import VITONHD7
 from pipelines.systems.viton_hd.networks import (
     GMM,
     ALIASGenerator,
+    GarmentLight,
     SegGenerator,
     continued,
+    laid_garment,
+    on_garment,
 )
 from pipelines.types import Size
 
@@ -163,3 +167,25 @@ def test_a_share_of_the_coarse_layout_is_taken():
         own, coarse = published.logits(x), network.coarse_logits(x)
         torch.testing.assert_close(network.logits(x), 0.75 * own + 0.25 * coarse)
     assert coarse.shape == own.shape and bool(coarse.any())
+
+
+def test_of_a_worn_garment_the_light_has_its_share():
+    light = GarmentLight(width=8)
+    light.heads[-1].bias.data.copy_(torch.tensor([0.2, 0.4, -0.4]))
+    light.share.data.fill_(0.25)
+    person, garment = torch.randn(1, 6, 32, 24), torch.randn(1, 3, 32, 24)
+    difference, seg_div = torch.randn(1, 3, 32, 24), torch.zeros(1, 8, 32, 24)
+    # left aligned, in the middle misaligned, on the right no garment
+    seg_div[:, VITONHD7.UPPER, :, :8], seg_div[:, 7, :, 8:16] = 1, 1
+    made = on_garment(difference, person, garment, seg_div, light)
+    laid = laid_garment(garment, seg_div)
+    wanted = laid + 0.75 * difference + 0.25 * torch.tensor([0.2, 0.4, -0.4])[:, None, None]
+    torch.testing.assert_close(made[..., :16], wanted[..., :16])
+    torch.testing.assert_close(made[..., 16:], difference[..., 16:])
+    torch.testing.assert_close(laid[..., :8], garment[..., :8])
+    assert not laid[..., 16:].any()
+
+
+def test_a_light_needs_a_garment_to_fall_on():
+    with pytest.raises(ValueError, match="needs adds_garment"):
+        ALIASGenerator(width=8, light_width=8)
