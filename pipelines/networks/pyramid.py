@@ -46,6 +46,7 @@ class Pyramid(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The sum of what the levels say."""
         levels = []
+        x = x.to(next(self.parameters()).dtype)
         for down in self.downs:
             x = down(x)
             levels.append(x)

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipelines.networks.pyramid import Pyramid
+
 STRIDE = 16
 """Height and width of the input must be multiples of this."""
 
@@ -22,12 +24,19 @@ class UNet(nn.Module):
     """``[B, in_channels, H, W]`` to ``[B, out_channels, H, W]``; H and W multiples of 16.
 
     Five levels of ``width`` x 1, 2, 4, 8 and 16 channels; the default is the published size.
-    ``dropout`` acts behind the two deepest levels, in training only. Raises ``ValueError`` for
-    another size.
+    ``dropout`` acts behind the two deepest levels, in training only. With ``coarse_width`` a
+    ``Pyramid`` of that width sees the input at half its size, and a learnt share of its answer is
+    taken (our choice). Raises ``ValueError`` for another size or width.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, width: int = 64, dropout: float = 0.5
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        width: int = 64,
+        dropout: float = 0.5,
+        coarse_width: int = 0,
     ) -> None:
         super().__init__()
         w1, w2, w3, w4, w5 = (width * factor for factor in (1, 2, 4, 8, 16))
@@ -43,13 +52,30 @@ class UNet(nn.Module):
         self.conv9 = _double(w2, w1).append(nn.Conv2d(w1, out_channels, 3, padding=1))
         self.pool = nn.MaxPool2d(2)
         self.drop = nn.Dropout(dropout)
+        self.coarse: Pyramid | None = None
+        if coarse_width:
+            self.coarse = Pyramid(in_channels, out_channels, width=coarse_width)
+            self.coarse_share = nn.Parameter(torch.full((1,), 0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps of the input's size and the weights' type, without an activation."""
+        """Maps of the input's size, without an activation."""
         if x.shape[-2] % STRIDE or x.shape[-1] % STRIDE:
             found = "x".join(map(str, x.shape[-2:]))
             raise ValueError(f"height and width must be multiples of {STRIDE}, got {found}")
-        level1 = self.conv1(x.to(next(self.conv1.parameters()).dtype))
+        fine = self._fine(x.to(next(self.conv1.parameters()).dtype))
+        if self.coarse is None:
+            return fine
+        return torch.lerp(fine.float(), self.coarse_maps(x), self.coarse_share.float())
+
+    def coarse_maps(self, x: Tensor) -> Tensor:
+        """Those of the coarse network alone, ``float32``."""
+        assert self.coarse is not None  # noqa: S101 - asked by the callers
+        size = [int(side) for side in x.shape[-2:]]
+        found = self.coarse(F.avg_pool2d(x, 2))
+        return F.interpolate(found, size=size, mode="bilinear", align_corners=False)
+
+    def _fine(self, x: Tensor) -> Tensor:
+        level1 = self.conv1(x)
         level2 = self.conv2(self.pool(level1))
         level3 = self.conv3(self.pool(level2))
         level4 = self.drop(self.conv4(self.pool(level3)))

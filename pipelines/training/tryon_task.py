@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.checkpoint_manifest import TrainingData
+from pipelines.networks.pyramid import Pyramid
 from pipelines.training.sources import TensorSource
 from pipelines.training.task import Batch, Modules, Task
 from pipelines.training.tryon_augment import Changeable, augmented
@@ -87,9 +88,12 @@ class TryOnTask(Task, Generic[E]):
         return augmented(self.unpacked(batch), self.augmentation, generator, self.changeable)
 
     def started(self, network: nn.Module) -> nn.Module:
-        """The network with the weights to go on from, where there are any."""
+        """The network with the weights to go on from, where there are any.
+
+        Parts of our own that these weights do not have are new.
+        """
         if self.start is not None:
-            network.load_state_dict(dict(self.start))
+            network.load_state_dict({**network.state_dict(), **self.start})
         return network
 
     def judged(self, device: torch.device) -> Iterator[tuple[Tensor, E]]:
@@ -127,23 +131,36 @@ class TryOnTask(Task, Generic[E]):
 
 
 def xavier_started(network: nn.Module) -> nn.Module:
-    """Xavier's normal initialisation with a gain of 0.02, no bias: the published one."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            # spectral normalisation keeps the weight under this name
-            weight = getattr(module, "weight_orig", module.weight)
-            nn.init.xavier_normal_(weight, INITIAL_DEVIATION)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    """Xavier's normal initialisation with a gain of 0.02, no bias: the published one.
+
+    Parts of our own (``Pyramid``) stay as they are.
+    """
+    for module in _published_convolutions(network):
+        # spectral normalisation keeps the weight under this name
+        weight = getattr(module, "weight_orig", module.weight)
+        nn.init.xavier_normal_(weight, INITIAL_DEVIATION)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
     return network
 
 
 def normal_started(network: nn.Module) -> nn.Module:
-    """Normal initialisation of a deviation of 0.02, pix2pixHD's; biases are as torch has them."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.normal_(module.weight, 0.0, INITIAL_DEVIATION)
+    """Normal initialisation of a deviation of 0.02, pix2pixHD's; biases are as torch has them.
+
+    Parts of our own (``Pyramid``) stay as they are.
+    """
+    for module in _published_convolutions(network):
+        nn.init.normal_(module.weight, 0.0, INITIAL_DEVIATION)
     return network
+
+
+def _published_convolutions(network: nn.Module) -> Iterator[nn.Conv2d]:
+    if isinstance(network, Pyramid):
+        return
+    if isinstance(network, nn.Conv2d):
+        yield network
+    for part in network.children():
+        yield from _published_convolutions(part)
 
 
 def figure_rows(figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:

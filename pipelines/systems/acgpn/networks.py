@@ -39,8 +39,8 @@ class BodyPartGenerator(UNet):
     noise 1. The maps are raw; the published code takes their sigmoid.
     """
 
-    def __init__(self, *, width: int = 64) -> None:
-        super().__init__(37, 14, width=width, dropout=0.0)
+    def __init__(self, *, width: int = 64, coarse_width: int = 0) -> None:
+        super().__init__(37, 14, width=width, dropout=0.0, coarse_width=coarse_width)
 
 
 class ClothMaskGenerator(UNet):
@@ -49,8 +49,8 @@ class ClothMaskGenerator(UNet):
     Input: garment mask 1, garment times mask 3, labels without the garment 14, pose 18, noise 1.
     """
 
-    def __init__(self, *, width: int = 64) -> None:
-        super().__init__(37, 1, width=width, dropout=0.0)
+    def __init__(self, *, width: int = 64, coarse_width: int = 0) -> None:
+        super().__init__(37, 1, width=width, dropout=0.0, coarse_width=coarse_width)
 
 
 class ContentFusion(UNet):

@@ -22,6 +22,7 @@ from pipelines.systems.acgpn.train_settings import (
     G2Settings,
     GanSettings,
     GSettings,
+    LayoutSettings,
     SharedSettings,
     USettings,
 )
@@ -90,7 +91,12 @@ class TrainSetup(Setup):
         state: Start = None
         if path is not None:
             network, found = read_network(path, f"acgpn.{stage}")
-            config, state = replace(found, neck=self.shared.neck), network.state_dict()
+            found = replace(found, neck=self.shared.neck)
+            if config.coarse_width:
+                found = replace(found, coarse_width=config.coarse_width)
+            config, state = found, network.state_dict()
+        if isinstance(wanted, LayoutSettings) and wanted.coarse_alone and not config.coarse_width:
+            raise bad("coarse_alone needs a coarse_width")
         networks = self._before(wanted) if alone else {}
         helpers = Helpers(networks, self._perceptual(wanted))
         self._check_forcing(stage, wanted, helpers, alone=alone)
@@ -114,6 +120,11 @@ class TrainSetup(Setup):
     def _config(self, wanted: GanSettings) -> ACGPNConfig:
         if wanted.width < NARROWEST:
             raise bad(f"width = {wanted.width}: at least {NARROWEST} wanted")
+        if isinstance(wanted, LayoutSettings):
+            coarse = wanted.coarse_width
+            if coarse < 0 or coarse % 8:
+                raise bad(f"coarse_width = {coarse}: wanted a multiple of 8 or 0")
+            return ACGPNConfig(wanted.width, neck=self.shared.neck, coarse_width=coarse)
         if not isinstance(wanted, USettings):
             return ACGPNConfig(width=wanted.width, neck=self.shared.neck)
         if self.loop.channels_last and wanted.spline_width < NARROWEST:
@@ -125,7 +136,7 @@ class TrainSetup(Setup):
             raise bad(f"spline_width = {wanted.spline_width}: at least 1 wanted")
         if not 0 <= wanted.dropout < 1:
             raise bad(f"dropout = {wanted.dropout}: wanted 0 up to, not including, 1")
-        return ACGPNConfig(wanted.width, wanted.spline_width, self.shared.neck)
+        return ACGPNConfig(wanted.width, wanted.spline_width, neck=self.shared.neck)
 
     def _before(self, wanted: GanSettings) -> dict[str, nn.Module]:
         """The networks before that are named, by stage."""

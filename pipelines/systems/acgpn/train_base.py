@@ -118,6 +118,10 @@ class ACGPNTask(TryOnTask[Examples], Generic[S]):
         """Adam for each."""
         return self.made_optimizers(modules, torch.optim.Adam)
 
+    def learnt(self, module: nn.Module) -> nn.Module:
+        """The part of a module that learns."""
+        return module
+
     def made_optimizers(
         self, modules: Modules, kind: type[torch.optim.Adam]
     ) -> dict[str, torch.optim.Optimizer]:
@@ -127,7 +131,7 @@ class ACGPNTask(TryOnTask[Examples], Generic[S]):
             self.discriminator: self.settings.discriminator_learning_rate,
         }
         return {
-            name: kind(modules[name].parameters(), rate, betas=(0.5, 0.999))
+            name: kind(self.learnt(modules[name]).parameters(), rate, betas=(0.5, 0.999))
             for name, rate in rates.items()
             if name in modules
         }

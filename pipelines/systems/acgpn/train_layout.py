@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipelines.evaluation.masks import Counts, confusion, label_scores
 from pipelines.labels import ACGPN14
 from pipelines.networks.losses import label_cross_entropy
 from pipelines.networks.pictures import label_maps
+from pipelines.networks.unet import UNet
 from pipelines.systems.acgpn.chain_steps import g1_input, g2_input
 from pipelines.systems.acgpn.conditions import CHANNELS
 from pipelines.systems.acgpn.train_base import (
@@ -23,7 +24,7 @@ from pipelines.systems.acgpn.train_base import (
     step_noise,
 )
 from pipelines.systems.acgpn.train_data import Examples
-from pipelines.systems.acgpn.train_settings import G1Settings, G2Settings
+from pipelines.systems.acgpn.train_settings import G1Settings, G2Settings, LayoutSettings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, label_pixels, pixels, sheet
 from pipelines.training.tryon_task import figure_rows
@@ -34,7 +35,25 @@ PARTS = (
 """What G1 is judged by: head, arms and bottom clothes, as the paper names its parts."""
 
 
-class G1Task(ACGPNTask[G1Settings]):
+L = TypeVar("L", bound=LayoutSettings)
+
+
+class LayoutTask(ACGPNTask[L]):
+    """One of the two networks of the layout, or its coarse network alone."""
+
+    def learnt(self, module: nn.Module) -> nn.Module:
+        """The part of a module that learns."""
+        if self.settings.coarse_alone and isinstance(module, UNet) and module.coarse:
+            return module.coarse
+        return module
+
+    def logits(self, network: Any, seen: Tensor) -> Tensor:
+        """What is learnt from, ``float32``."""
+        made: Tensor = (network.coarse_maps if self.settings.coarse_alone else network)(seen)
+        return made.float()
+
+
+class G1Task(LayoutTask[G1Settings]):
     """``BodyPartGenerator``: the labels without the garment."""
 
     best, trained, label_set = "miou", "g1", ACGPN14.__name__
@@ -44,7 +63,7 @@ class G1Task(ACGPNTask[G1Settings]):
         """The discriminator's loss, then the generator's."""
         given, s = self.examples(batch), self.settings
         seen = g1_input(given.person, given.garment, step_noise(given, info))
-        logits = modules["g1"](seen).float()
+        logits = self.logits(modules["g1"], seen)
         maps = torch.sigmoid(logits) if s.squashed else logits.softmax(1)
         logged: dict[str, Tensor] = {}
         real = label_maps(given.body, CHANNELS)
@@ -86,7 +105,7 @@ class G1Task(ACGPNTask[G1Settings]):
         )
 
 
-class G2Task(ACGPNTask[G2Settings]):
+class G2Task(LayoutTask[G2Settings]):
     """``ClothMaskGenerator``: where the garment is on the person."""
 
     best, trained, before = "iou", "g2", ("g1",)
@@ -97,7 +116,7 @@ class G2Task(ACGPNTask[G2Settings]):
         given, s = self.examples(batch), self.settings
         body = self._body(modules, given, info)
         seen = g2_input(given.person, given.garment, body, step_noise(given, info))
-        logits = modules["g2"](seen).float()
+        logits = self.logits(modules["g2"], seen)
         mask = torch.sigmoid(logits)
         logged: dict[str, Tensor] = {}
         loss = yield from self.against_discriminator(modules, seen, given.worn, mask, logged)

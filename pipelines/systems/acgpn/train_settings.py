@@ -54,7 +54,18 @@ class GanSettings(Settings):
 
 
 @dataclass(frozen=True)
-class G1Settings(GanSettings):
+class LayoutSettings(GanSettings):
+    """What the two networks of the layout have."""
+
+    coarse_width: int = 0
+    """Channels of a small network beside the U-Net that sees half the size (our choice), a
+    multiple of 8; 0: none. Weights to go on from may be without."""
+    coarse_alone: bool = False
+    """Whether that network alone is trained, which is several times as fast."""
+
+
+@dataclass(frozen=True)
+class G1Settings(LayoutSettings):
     """``acgpn.g1``: cGAN and cross entropy."""
 
     cross_entropy_weight: float = 10.0
@@ -64,7 +75,7 @@ class G1Settings(GanSettings):
 
 
 @dataclass(frozen=True)
-class G2Settings(GanSettings):
+class G2Settings(LayoutSettings):
     """``acgpn.g2``: cGAN and binary cross entropy."""
 
     cross_entropy_weight: float = 10.0

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BUILDERS: Mapping[str, Callable[[ACGPNConfig], UNet]] = {
-    G1: lambda config: BodyPartGenerator(width=config.width),
-    G2: lambda config: ClothMaskGenerator(width=config.width),
+    G1: lambda config: BodyPartGenerator(width=config.width, coarse_width=config.coarse_width),
+    G2: lambda config: ClothMaskGenerator(width=config.width, coarse_width=config.coarse_width),
     U: lambda config: ClothesWarping(width=config.width, spline_width=config.spline_width),
     G: lambda config: ContentFusion(width=config.width),
 }

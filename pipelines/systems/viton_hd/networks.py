@@ -38,8 +38,6 @@ class SegGenerator(UNet):
     """Layout of the dressed person: ``[B, 21, 256, 192]`` to 13 maps in 0..1 (``VITONHD13``).
 
     Input: garment mask 1, garment times mask 3, garment-free parse 13, pose picture 3, noise 1.
-    With ``coarse_width`` a ``Pyramid`` of that width sees the input at half its size, and a learnt
-    share of its answer is taken (our choice).
     """
 
     def __init__(
@@ -51,11 +49,9 @@ class SegGenerator(UNet):
         dropout: float = 0.5,
         coarse_width: int = 0,
     ) -> None:
-        super().__init__(in_channels, out_channels, width=width, dropout=dropout)
-        self.coarse: Pyramid | None = None
-        if coarse_width:
-            self.coarse = Pyramid(in_channels, out_channels, width=coarse_width)
-            self.coarse_share = nn.Parameter(torch.full((1,), 0.5))
+        super().__init__(
+            in_channels, out_channels, width=width, dropout=dropout, coarse_width=coarse_width
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps behind a sigmoid (each for itself, no softmax), of the input's size."""
@@ -63,17 +59,7 @@ class SegGenerator(UNet):
 
     def logits(self, x: Tensor) -> Tensor:
         """The same before the sigmoid, for losses."""
-        found = super().forward(x)
-        if self.coarse is None:
-            return found
-        return torch.lerp(found.float(), self.coarse_logits(x), self.coarse_share)
-
-    def coarse_logits(self, x: Tensor) -> Tensor:
-        """Those of the coarse network, ``float32`` of the input's size."""
-        assert self.coarse is not None  # noqa: S101 - asked by the callers
-        size = [int(side) for side in x.shape[-2:]]
-        found = self.coarse(F.avg_pool2d(x, 2))
-        return F.interpolate(found, size=size, mode="bilinear", align_corners=False)
+        return super().forward(x)
 
 
 class GMM(GeometricMatcher):

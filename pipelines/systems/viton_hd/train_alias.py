@@ -23,7 +23,7 @@ from pipelines.systems.viton_hd.chain_steps import (
 )
 from pipelines.systems.viton_hd.config import ALIASConfig, GMMConfig, config_to_json
 from pipelines.systems.viton_hd.networks import GMM, laid_garment, worn_part
-from pipelines.systems.viton_hd.train_base import VitonHDTask, published_start
+from pipelines.systems.viton_hd.train_base import VitonHDTask
 from pipelines.systems.viton_hd.train_data import Examples, examples
 from pipelines.systems.viton_hd.train_gmm import warp_loss, warped_garment
 from pipelines.systems.viton_hd.train_layouts import Layouts
@@ -34,7 +34,7 @@ from pipelines.training.tryon_export import export_network
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
 from pipelines.training.tryon_perceptual import Perceptual
 from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, figure_rows
+from pipelines.training.tryon_task import TaskData, figure_rows, xavier_started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,7 @@ class ALIASTask(VitonHDTask):
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if they are used, the discriminator and the warp."""
-        made = {"alias": self.started(published_start(build_network(self.config)))}
+        made = {"alias": self.started(xavier_started(build_network(self.config)))}
         if self.settings.gan_weight:
             made["discriminator"] = MultiscaleDiscriminator(
                 len(VITONHD7) + 3, width=self.settings.discriminator_width, spectral=True

@@ -21,7 +21,7 @@ from pipelines.networks.patchgan import MultiscaleDiscriminator
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.viton_hd.chain_steps import seg_input
 from pipelines.systems.viton_hd.config import SegConfig
-from pipelines.systems.viton_hd.train_base import VitonHDTask, published_start
+from pipelines.systems.viton_hd.train_base import VitonHDTask
 from pipelines.systems.viton_hd.train_data import examples
 from pipelines.systems.viton_hd.train_layouts import predicted_ids
 from pipelines.systems.viton_hd.train_settings import SegSettings
@@ -54,7 +54,7 @@ class SegTask(VitonHDTask):
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if it is used, the discriminator."""
-        seg = self.started(published_start(build_network(self.config)))
+        seg = self.started(xavier_started(build_network(self.config)))
         if not self.settings.gan_weight:
             return {"seg": seg}
         judge = MultiscaleDiscriminator(
@@ -83,7 +83,7 @@ class SegTask(VitonHDTask):
         real = label_maps(truth, len(VITONHD13))
         generator: Any = modules["seg"]
         s = self.settings
-        logits = (generator.coarse_logits if s.coarse_alone else generator.logits)(seen).float()
+        logits = (generator.coarse_maps if s.coarse_alone else generator.logits)(seen).float()
         made = torch.sigmoid(logits)
         adversarial = logits.new_zeros(())
         if s.gan_weight:

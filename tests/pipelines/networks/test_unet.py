@@ -38,6 +38,25 @@ def test_every_weight_takes_part():
     assert all(p.grad.abs().sum() > 0 for n, p in net.named_parameters() if n.endswith("weight"))
 
 
+def with_coarse(width=8):
+    torch.manual_seed(0)
+    network = UNet(3, 2, width=width, coarse_width=8).eval()
+    for head in network.coarse.heads:
+        torch.nn.init.normal_(head.weight)
+    network.coarse_share.data.fill_(0.25)
+    return network
+
+
+def test_a_share_of_the_coarse_answer_is_taken():
+    network, plain = with_coarse(), UNet(3, 2, width=8).eval()
+    plain.load_state_dict(network.state_dict(), strict=False)
+    x = torch.randn(1, 3, 64, 48)
+    with torch.no_grad():
+        fine, coarse = plain(x), network.coarse_maps(x)
+        torch.testing.assert_close(network(x), 0.75 * fine + 0.25 * coarse)
+    assert coarse.shape == fine.shape and bool(coarse.any())
+
+
 def test_sizes_that_cannot_be_halved_are_refused():
     with pytest.raises(ValueError, match="multiples of 16, got 40x48"):
         UNet(3, 2, width=4)(torch.zeros(1, 3, 40, 48))
@@ -51,13 +70,15 @@ def test_a_step_up_and_its_convolution_in_one():
     torch.testing.assert_close(DoubledConv(conv)(x), wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_a_quickened_network_is_the_same_function():
+@pytest.mark.parametrize("coarse", [False, True])
+def test_a_quickened_network_is_the_same_function(coarse):
     torch.manual_seed(0)
-    net, x = UNet(3, 2, width=4).eval(), torch.randn(1, 3, 32, 48)
+    net = with_coarse() if coarse else UNet(3, 2, width=8).eval()
+    x = torch.randn(1, 3, 64, 96)
     fast = quickened(net)
     with torch.no_grad():
         torch.testing.assert_close(fast(x), net(x), atol=1e-4, rtol=1e-4)
         rough = quickened(net, torch.bfloat16)(x)
-        assert rough.dtype == torch.bfloat16
+        assert rough.dtype == (torch.float32 if coarse else torch.bfloat16)
         assert 0 < (rough.float() - net(x)).abs().mean() < 0.25 * net(x).abs().mean()
     assert isinstance(net.up6[0], torch.nn.Upsample), "the network itself stays as it is"

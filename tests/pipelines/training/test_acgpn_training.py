@@ -75,7 +75,9 @@ def test_the_body_layout(chain):
     assert (about["family"], about["tier"], about["label_set"]) == (
         "acgpn.g1", "research", "ACGPN14",
     )  # fmt: skip
-    assert json.loads(about["config"]) == {"width": 16, "spline_width": 8, "neck": "skin"}
+    assert json.loads(about["config"]) == {
+        "width": 16, "spline_width": 8, "coarse_width": 0, "neck": "skin",
+    }  # fmt: skip
     (row,) = lines(result)
     # 14 maps are equally likely before anything is learnt
     assert row["loss/cross_entropy"] == pytest.approx(np.log(14), abs=0.3)
@@ -93,6 +95,21 @@ def test_the_garment_mask(chain):
     assert row["loss/g2"] == pytest.approx(
         row["loss/adversarial"] + 10 * row["loss/cross_entropy"], rel=1e-4
     )
+
+
+@pytest.mark.parametrize("stage", ["g1", "g2"])
+def test_a_coarse_layout_is_trained_alone(root, packs, chain, tmp_path, stage):
+    start = weights_of(chain[stage])
+    before, _ = read_network(start, f"acgpn.{stage}")
+    result = trained(
+        stage, root, packs, tmp_path / "run", start=str(start), coarse_width=16,
+        coarse_alone=True, gan_weight=0.0, ema_decay=0.0,
+    )  # fmt: skip
+    network, config = read_network(weights_of(result), f"acgpn.{stage}")
+    assert (config.width, config.coarse_width) == (16, 16)
+    kept = network.state_dict()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in before.state_dict().items())
+    assert any(bool(head.weight.any()) for head in network.coarse.heads), "it has learnt"
 
 
 def test_the_warp(chain):
@@ -296,6 +313,8 @@ def test_unfit_settings_are_refused(root, packs, chain, tmp_path):
             trained(stage, root, packs, tmp_path / "run", **settings)
 
     refused("width = 8: at least 16", "g1", width=8)
+    refused("coarse_width = 12", "g2", coarse_width=12)
+    refused("needs a coarse_width", "g1", coarse_alone=True)
     refused("spline_width = 8: at least 16", "u", channels_last=True)
     refused("constraint = 'ours'", "u", constraint="ours")
     refused("dropout = 1.0", "u", dropout=1.0)

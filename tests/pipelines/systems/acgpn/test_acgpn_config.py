@@ -16,12 +16,13 @@ def test_files_whose_inputs_differ_are_refused(tmp_path):
 
 
 def test_configs_come_back_and_others_are_refused():
-    config = ACGPNConfig(width=20, spline_width=6, neck="skin")
+    config = ACGPNConfig(width=20, spline_width=6, coarse_width=16, neck="skin")
     assert config_from_json(config_to_json(config)) == config
-    assert config_from_json({}) == ACGPNConfig(64, 8, "garment")
+    assert config_from_json({}) == ACGPNConfig(64, 8, 0, "garment")
     for values, said in (
         ({"depth": 3}, "depth"), ({"width": 0}, "width"), ({"width": True}, "width"),
         ({"spline_width": "8"}, "spline_width"), ({"neck": "long"}, "long"),
+        ({"coarse_width": 12}, "multiple of 8"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=said):
             config_from_json(values)

@@ -154,21 +154,6 @@ def test_compact_widths_keep_the_interface(make, channels):
         torch.testing.assert_close(net(x), torch.sigmoid(net.logits(x)))
 
 
-def test_a_share_of_the_coarse_layout_is_taken():
-    torch.manual_seed(0)
-    network = SegGenerator(width=8, coarse_width=8).eval()
-    published = SegGenerator(width=8).eval()
-    published.load_state_dict(network.state_dict(), strict=False)
-    for head in network.coarse.heads:
-        torch.nn.init.normal_(head.weight)
-    network.coarse_share.data.fill_(0.25)
-    x = torch.randn(1, 21, 256, 192)
-    with torch.no_grad():
-        own, coarse = published.logits(x), network.coarse_logits(x)
-        torch.testing.assert_close(network.logits(x), 0.75 * own + 0.25 * coarse)
-    assert coarse.shape == own.shape and bool(coarse.any())
-
-
 def test_of_a_worn_garment_the_light_has_its_share():
     light = GarmentLight(width=8)
     light.heads[-1].bias.data.copy_(torch.tensor([0.2, 0.4, -0.4]))
