@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.checkpoint_manifest import TrainingData
+from pipelines.networks.correlation import GeometricMatcher
 from pipelines.training.sources import TensorSource
 from pipelines.training.task import Batch, Modules, Task
 from pipelines.training.tryon_augment import Changeable, augmented
@@ -143,6 +144,15 @@ def normal_started(network: nn.Module) -> nn.Module:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, 0.0, INITIAL_DEVIATION)
+    return network
+
+
+def matcher_started(network: GeometricMatcher) -> GeometricMatcher:
+    """The features of a matching network start as published (``normal_started``), the rest as
+    torch starts it.
+    """  # noqa: D205 - one sentence
+    for part in (network.extractionA, network.extractionB):
+        normal_started(part)
     return network
 
 
