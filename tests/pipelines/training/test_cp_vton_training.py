@@ -183,7 +183,7 @@ def test_what_the_picture_is_to_be(root, packs, gmms, tmp_path, name):
     bent, worn = apart(made.share, warp.mask), apart(made.share, given.worn.mask)
     wanted, other = (worn, bent) if name == "cp-vton-plus" else (bent, worn)
     assert row["mask"] == pytest.approx(wanted, rel=0.02)
-    assert row["mask"] != pytest.approx(other, rel=0.04)
+    assert abs(row["mask"] - wanted) < 0.2 * abs(row["mask"] - other)
 
 
 def test_settings_of_the_picture(root, packs, gmms, tmp_path):
@@ -342,8 +342,8 @@ def test_unfit_settings_are_refused(root, packs, gmms, tmp_path, shelf):
     refused("neck = 'fur'", "cp-vton.gmm", neck="fur")
     refused("schedule = 'steps'", "cp-vton-plus.gmm", schedule="steps")
     refused("neck = background; this with kept", "cp-vton.tom", gmm=warp, neck="kept")
-    refused("of cp-vton-plus.gmm", "cp-vton.tom", InputError, gmm=plus_warp)
-    refused("of cp-vton.gmm", "cp-vton.tom", InputError, start=warp, gmm=warp)
+    refused("no weights of cp-vton.gmm", "cp-vton.tom", InputError, gmm=plus_warp)
+    refused("no weights of cp-vton.tom", "cp-vton.tom", InputError, start=warp, gmm=warp)
     refused("perceptual = 'eyes'", "cp-vton.tom", gmm=warp, perceptual="eyes")
     refused("no weights are installed", "cp-vton.tom", WeightsMissing)
     refused("no pairs in a split 'test'", "cp-vton.gmm", InputError, validation_split="test")
