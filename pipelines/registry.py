@@ -25,6 +25,14 @@ from pipelines.systems.acgpn.train_settings import (
 )
 from pipelines.systems.cp_vton.config import FAMILIES as CP_VTON_FAMILIES
 from pipelines.systems.cp_vton.config import PLUS_FAMILIES as CP_VTON_PLUS_FAMILIES
+from pipelines.systems.cp_vton.train_settings import (
+    CP_VTON,
+    CP_VTON_GMM,
+    CP_VTON_PLUS,
+    CP_VTON_PLUS_GMM,
+    CP_VTON_PLUS_TOM,
+    CP_VTON_TOM,
+)
 from pipelines.systems.multipose.config import FAMILIES as MULTIPOSE_FAMILIES
 from pipelines.systems.viton_hd.config import FAMILIES as VITON_HD_FAMILIES
 from pipelines.systems.viton_hd.train_settings import (
@@ -134,7 +142,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "cp-vton": (
         _dressing(
             "cp-vton",
-            "learned spline and composition (Wang et al. 2018); weights: import them",
+            "learned spline and composition (Wang et al. 2018); import or train weights",
             version=2,
             weights=CP_VTON_FAMILIES,
         ),
@@ -143,7 +151,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "cp-vton-plus": (
         _dressing(
             "cp-vton-plus",
-            "CP-VTON matched by masks (Minar et al. 2020); weights: import them",
+            "CP-VTON matched by masks (Minar et al. 2020); import or train weights",
             version=2,
             weights=CP_VTON_PLUS_FAMILIES,
         ),
@@ -187,6 +195,12 @@ TRAINERS: dict[str, tuple[TrainerInfo, str]] = {
     "parser.ours": (PARSER_OURS, "pipelines.training.parse_trainer:train"),
     "parser.yolo": (PARSER_YOLO, "pipelines.segmentation.yolo_training:train"),
     "parser.maskrcnn": (PARSER_MASKRCNN, "pipelines.segmentation.maskrcnn_train:train"),
+    "cp-vton": (CP_VTON, "pipelines.systems.cp_vton.train_all:train"),
+    "cp-vton.gmm": (CP_VTON_GMM, "pipelines.systems.cp_vton.train:train_gmm"),
+    "cp-vton.tom": (CP_VTON_TOM, "pipelines.systems.cp_vton.train:train_tom"),
+    "cp-vton-plus": (CP_VTON_PLUS, "pipelines.systems.cp_vton.train_all:train"),
+    "cp-vton-plus.gmm": (CP_VTON_PLUS_GMM, "pipelines.systems.cp_vton.train:train_gmm"),
+    "cp-vton-plus.tom": (CP_VTON_PLUS_TOM, "pipelines.systems.cp_vton.train:train_tom"),
     "acgpn": (ACGPN, "pipelines.systems.acgpn.train_all:train"),
     "acgpn.g1": (ACGPN_G1, "pipelines.systems.acgpn.train:train_g1"),
     "acgpn.g2": (ACGPN_G2, "pipelines.systems.acgpn.train:train_g2"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines import checkpoints
 from pipelines.checkpoint_manifest import TrainingData
-from pipelines.errors import InputError
+from pipelines.errors import ConfigError, InputError
 from pipelines.training.request import Progress, ReportProgress, TrainRequest
 from pipelines.training.settings import LoopSettings
 from pipelines.training.tryon_data import (
@@ -77,3 +77,14 @@ class Setup:
 def _all(packs: list[TryOnPack | None]) -> TryOnPack | None:
     found = [pack for pack in packs if pack is not None]
     return joined(found) if found else None
+
+
+def refuse_unknown(name: str, value: Any, known: tuple[str, ...]) -> None:
+    """Raise ``ConfigError`` for a value that is none of the known ones."""
+    if value not in known:
+        raise bad(f"{name} = {value!r}; known: {', '.join(known)}")
+
+
+def bad(message: str) -> ConfigError:
+    """The error of a setting that cannot be."""
+    return ConfigError(message, code="bad_setting")

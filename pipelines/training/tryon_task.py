@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.checkpoint_manifest import TrainingData
+from pipelines.networks.correlation import GeometricMatcher
 from pipelines.networks.pyramid import Pyramid
 from pipelines.training.sources import TensorSource
 from pipelines.training.task import Batch, Modules, Task
@@ -161,6 +162,15 @@ def _published_convolutions(network: nn.Module) -> Iterator[nn.Conv2d]:
         yield network
     for part in network.children():
         yield from _published_convolutions(part)
+
+
+def matcher_started(network: GeometricMatcher) -> GeometricMatcher:
+    """The features of a matching network start as published (``normal_started``), the rest as
+    torch starts it.
+    """  # noqa: D205 - one sentence
+    for part in (network.extractionA, network.extractionB):
+        normal_started(part)
+    return network
 
 
 def figure_rows(figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:

@@ -32,7 +32,7 @@ from pipelines.training.loop import run
 from pipelines.training.request import ReportProgress, TrainRequest, TrainResult
 from pipelines.training.settings import NARROWEST
 from pipelines.training.tryon_perceptual import Perceptual, find_perceptual
-from pipelines.training.tryon_setup import Setup
+from pipelines.training.tryon_setup import Setup, bad, refuse_unknown
 from pipelines.training.tryon_task import TaskData
 
 Start = Mapping[str, Tensor] | None
@@ -174,14 +174,3 @@ class TrainSetup(Setup):
                 code="bad_setting",
                 hint=f"Name their weights: {' '.join(f'--set {name}=FILE' for name in lacking)}.",
             )
-
-
-def refuse_unknown(name: str, value: Any, known: tuple[str, ...]) -> None:
-    """Raise ``ConfigError`` for a value that is none of the known ones."""
-    if value not in known:
-        raise bad(f"{name} = {value!r}; known: {', '.join(known)}")
-
-
-def bad(message: str) -> ConfigError:
-    """The error of a setting that cannot be."""
-    return ConfigError(message, code="bad_setting")

@@ -22,7 +22,6 @@ from pipelines.evaluation.tryon import tryon_region
 from pipelines.garments.prepare import worn_part
 from pipelines.labels import ACGPN14, LIP20
 from pipelines.networks.pictures import levels_of_batch
-from pipelines.preprocess.pose_heatmap import JOINTS
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.acgpn.conditions import (
     GarmentConditions,
@@ -34,6 +33,7 @@ from pipelines.systems.acgpn.conditions import (
 )
 from pipelines.systems.acgpn.config import ACGPNConfig
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE
+from pipelines.training.pose_windows import MIRRORED, kept_windows, maps_of_windows
 from pipelines.training.task import Batch
 from pipelines.training.tryon_augment import Changeable
 from pipelines.training.tryon_data import Recipe, check_aspect
@@ -43,14 +43,11 @@ VERSION = 1
 """Raised when equal inputs would give other arrays."""
 
 CLOTH_BIT, REGION_BIT = 1, 2
-WINDOW = 24
-"""Side of the windows in pixels: a square of 11, and what both resizes soften it by."""
-
 CHANGEABLE = Changeable(
     labels=LIP20,
     worn=(LIP20.UPPER, LIP20.DRESS, LIP20.COAT),
     flipped=("region",),
-    mirrored=("windows", "corners"),
+    mirrored=MIRRORED,
 )
 
 
@@ -73,54 +70,19 @@ def kept_arrays(person: PersonInputs, garment: GarmentInputs) -> Mapping[str, ND
     ids = resized(person.parse.ids, nearest=True)
     cloth_mask = resized(garment.mask.astype(np.uint8), nearest=True)
     bits = CLOTH_BIT * cloth_mask + REGION_BIT * tryon_region(ParseMap(ids, person.parse.labels))
-    windows, corners = pose_windows(pose_pixels(person.pose, (height, width)))
-    mirrored = pose_windows(pose_pixels(mirror_pose(person.pose, width), (height, width)))
+    windows = kept_windows(
+        pose_pixels(person.pose, (height, width)),
+        pose_pixels(mirror_pose(person.pose, width), (height, width)),
+    )
     pose = scaled(person.pose, PUBLISHED_SIZE.width / width, PUBLISHED_SIZE.height / height)
     return {
         "image": resized(person.image),
         "cloth": resized(garment.image),
         "ids": ids,
         "bits": bits.astype(np.uint8),
-        "windows": windows,
-        "corners": corners,
-        "windows_mirrored": mirrored[0],
-        "corners_mirrored": mirrored[1],
+        **windows,
         "joints": np.column_stack([pose.body.xy, pose.body.score]).astype(np.float32),
     }
-
-
-def pose_windows(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Of maps ``uint8 [18, 256, 192]`` the windows that hold all that is in them.
-
-    ``uint8 [18, 24, 24]`` and their upper left corners ``uint8 [18, 2]``; a map without a joint
-    has an empty window. Raises ``ValueError`` where something lies outside.
-    """
-    height, width = pixels.shape[1:]
-    windows = np.zeros((len(pixels), WINDOW, WINDOW), np.uint8)
-    corners = np.zeros((len(pixels), 2), np.uint8)
-    for number, plane in enumerate(pixels):
-        rows, columns = np.nonzero(plane)
-        if not len(rows):
-            continue
-        top = min(int(rows.min()), height - WINDOW)
-        left = min(int(columns.min()), width - WINDOW)
-        window = plane[top : top + WINDOW, left : left + WINDOW]
-        if np.count_nonzero(window) != len(rows):
-            raise ValueError(f"joint {number}: more than {WINDOW} pixels of a map are filled")
-        windows[number], corners[number] = window, (top, left)
-    return windows, corners
-
-
-def pose_of_windows(windows: Tensor, corners: Tensor) -> Tensor:
-    """The maps ``float32 [B, 18, 256, 192]`` in -1..1 of windows and corners of a batch."""
-    height, width = PUBLISHED_SIZE
-    steps = torch.arange(WINDOW, device=windows.device)
-    rows = corners[..., 0].long()[..., None] + steps
-    columns = corners[..., 1].long()[..., None] + steps
-    places = (rows[..., :, None] * width + columns[..., None, :]).flatten(2)
-    maps = windows.new_zeros(len(windows), JOINTS, height * width)
-    maps.scatter_(2, places, windows.flatten(2))
-    return pose_levels(maps.view(-1, JOINTS, height, width))
 
 
 def unpacked(kept: Batch) -> Batch:
@@ -177,7 +139,7 @@ def examples(batch: Batch, config: ACGPNConfig) -> Examples:
         image=batch["image"],
         labels=labels,
         fused=fused,
-        pose=pose_of_windows(batch["windows"], batch["corners"]),
+        pose=pose_levels(maps_of_windows(batch["windows"], batch["corners"], PUBLISHED_SIZE)),
     )
     garment = GarmentConditions(batch["cloth"], batch["cloth_mask"].to(batch["cloth"]))
     truth = torch.where(labels == ACGPN14.NOISE, int(ACGPN14.UPPER), labels)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from pipelines.body import scaled
 from pipelines.labels import CLOTH_CPVTON, LIP20
@@ -21,18 +22,20 @@ from pipelines.preprocess.pose_heatmap import pose_squares
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.cp_vton.config import CPVTONConfig
 from pipelines.systems.cp_vton.networks import PUBLISHED_SIZE
-from pipelines.types import Image, Mask, Pose, Size
+from pipelines.types import Mask, Pose, Size
 
 _COARSE = Size(PUBLISHED_SIZE.height // 16, PUBLISHED_SIZE.width // 16)
 """Size at which a body's shape is blurred."""
+_BLACK, _WHITE = -1.0, 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class PersonConditions:
-    """What depends on the person alone: two times ``float32 [1, 22, 256, 192]``, one device.
+    """What depends on the person alone: two times ``float32 [B, 22, 256, 192]``, one device.
 
-    Each is the body's shape 1, what is kept of the photo 3, the pose 18, all in -1..1: what the
-    ``matching`` and what the ``tryon`` module sees, which in CP-VTON is the same.
+    Training has several persons in a batch. Each is the body's shape 1, what is kept of the photo
+    3, the pose 18, all in -1..1: what the ``matching`` and what the ``tryon`` module sees, which
+    in CP-VTON is the same.
     """
 
     matching: Tensor
@@ -41,7 +44,7 @@ class PersonConditions:
 
 @dataclass(frozen=True, eq=False)
 class GarmentConditions:
-    """``image`` ``float32 [1, 3, 256, 192]`` in -1..1, ``mask`` ``float32 [1, 1, 256, 192]``."""
+    """``image`` ``float32 [B, 3, 256, 192]`` in -1..1, ``mask`` ``float32 [B, 1, 256, 192]``."""
 
     image: Tensor
     mask: Tensor
@@ -51,14 +54,28 @@ def person_conditions(
     person: PersonInputs, config: CPVTONConfig, *, device: torch.device | None = None
 ) -> PersonConditions:
     """The inputs that a person gives; its parse holds LIP20 ids."""
-    photo = resized(person.image, PUBLISHED_SIZE)
+    photo = levels(resized(person.image, PUBLISHED_SIZE)).to(device)
     ids = resized(person.parse.ids, PUBLISHED_SIZE, nearest=True)
-    shape = body_shape(body_of(ids, config))
-    pose = pose_maps(person.pose, person.image.shape[:2])
+    coarse = torch.from_numpy(coarse_body(body_of(ids, config)))[None, None].to(device)
+    squares = torch.from_numpy(pose_pixels(person.pose, person.image.shape[:2]))[None].to(device)
+    of_photo = torch.from_numpy(np.array(ids))[None].to(device)
+    return seen_of_person(photo, of_photo, coarse, squares, config)
+
+
+def seen_of_person(
+    photo: Tensor, ids: Tensor, coarse: Tensor, squares: Tensor, config: CPVTONConfig
+) -> PersonConditions:
+    """What the networks see of a batch of persons.
+
+    ``photo`` ``float32 [B, 3, 256, 192]`` in -1..1, LIP20 ``ids`` ``[B, 256, 192]``, the body's
+    ``coarse`` shape ``uint8 [B, 1, 16, 12]``, ``squares`` around joints ``[B, 18, 256, 192]``
+    (more than 0 = inside).
+    """
+    shape, pose = enlarged(coarse), (squares > 0).float() * 2 - 1
 
     def seen(labels: frozenset[int]) -> Tensor:
-        kept = kept_of_photo(photo, kept_mask(ids, labels, config))
-        return torch.cat((shape, kept, pose), 1).to(device)
+        kept = _is_one_of(ids, shown_labels(labels, config))
+        return torch.cat((shape, torch.where(kept, photo, _BLACK), pose), 1)
 
     matching = seen(config.matching_kept)
     same = config.matching_kept == config.tryon_kept
@@ -76,12 +93,13 @@ def garment_conditions(
     )
 
 
-def worn_garment(person: PersonInputs) -> GarmentConditions:
-    """The garment that a person wears, on white: what a bent one has to look like in training."""
-    photo = levels(resized(person.image, PUBLISHED_SIZE))
-    ids = resized(person.parse.ids, PUBLISHED_SIZE, nearest=True)
-    worn = torch.from_numpy(np.isin(ids, sorted(CLOTH_CPVTON)))[None, None]
-    return GarmentConditions(image=torch.where(worn, photo, 1.0), mask=worn.float())
+def worn_garment(photo: Tensor, ids: Tensor) -> GarmentConditions:
+    """The garments that persons wear, on white: what bent ones have to look like in training.
+
+    ``photo`` ``float32 [B, 3, 256, 192]`` in -1..1, LIP20 ``ids`` ``[B, 256, 192]``.
+    """
+    worn = _is_one_of(ids, CLOTH_CPVTON)
+    return GarmentConditions(image=torch.where(worn, photo, _WHITE), mask=worn.float())
 
 
 def body_of(ids: NDArray[np.uint8], config: CPVTONConfig) -> Mask:
@@ -90,25 +108,30 @@ def body_of(ids: NDArray[np.uint8], config: CPVTONConfig) -> Mask:
     return np.isin(ids, outside, invert=True)
 
 
-def kept_mask(ids: NDArray[np.uint8], labels: frozenset[int], config: CPVTONConfig) -> Mask:
-    """Which part of the photo a network sees, of LIP20 ids; ``bool`` of the same shape."""
-    wanted = labels | {int(LIP20.NECK)} if config.neck == "kept" else labels
-    return np.isin(ids, sorted(wanted))
+def shown_labels(labels: frozenset[int], config: CPVTONConfig) -> frozenset[int]:
+    """LIP20 ids of what a network sees of the photo, of those that the published one sees."""
+    return labels | {int(LIP20.NECK)} if config.neck == "kept" else labels
 
 
-def body_shape(body: Mask) -> Tensor:
+def coarse_body(body: Mask) -> NDArray[np.uint8]:
     """A body ``bool [256, 192]`` so coarse that it does not tell the worn garment.
 
-    ``float32 [1, 1, 256, 192]`` in -1..1, 1 = inside.
+    ``uint8 [16, 12]``, 255 = inside.
     """
-    coarse = resized(np.where(body, np.uint8(255), np.uint8(0)), _COARSE)
-    return _plane(resized(coarse, PUBLISHED_SIZE))
+    return np.array(resized(np.where(body, np.uint8(255), np.uint8(0)), _COARSE))
 
 
-def kept_of_photo(photo: Image, kept: Mask) -> Tensor:
-    """The photo ``uint8 [256, 192, 3]`` on black: ``float32 [1, 3, 256, 192]`` in -1..1."""
-    inside = torch.from_numpy(kept)
-    return torch.where(inside, levels(photo), -1.0)
+def enlarged(coarse: Tensor) -> Tensor:
+    """Coarse shapes ``uint8 [B, 1, 16, 12]`` at full size: ``float32 [B, 1, 256, 192]``, -1..1.
+
+    To the last bit what Pillow makes of them, which rounds to whole levels in between.
+    """
+    height, width = PUBLISHED_SIZE
+    values = coarse.float()
+    for size in ((coarse.shape[-2], width), (height, width)):
+        bent = F.interpolate(values, size=size, mode="bilinear", align_corners=False)
+        values = (bent + 0.5).floor()
+    return (values.div(255) - 0.5).div(0.5)
 
 
 def photo_channels(seen: Tensor) -> Tensor:
@@ -116,17 +139,17 @@ def photo_channels(seen: Tensor) -> Tensor:
     return seen[:, 1:4]
 
 
-def pose_maps(pose: Pose, photo_hw: tuple[int, ...]) -> Tensor:
-    """Squares around the joints, ``float32 [1, 18, 256, 192]``, -1 or 1.
+def pose_pixels(pose: Pose, photo_hw: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Squares around the joints, ``uint8 [18, 256, 192]``, 0 or 255.
 
     ``pose`` is in pixels of a photo of ``photo_hw``.
     """
     height, width = photo_hw[0], photo_hw[1]
     small = scaled(pose, PUBLISHED_SIZE.width / width, PUBLISHED_SIZE.height / height)
-    squares = torch.from_numpy(pose_squares(small, PUBLISHED_SIZE))
-    return (squares > 0).float()[None] * 2 - 1
+    return pose_squares(small, PUBLISHED_SIZE)
 
 
-def _plane(values: NDArray[np.uint8]) -> Tensor:
-    """``uint8 [H, W]`` as ``float32 [1, 1, H, W]`` in -1..1."""
-    return levels(np.broadcast_to(values[..., None], (*values.shape, 3)))[:, :1]
+def _is_one_of(ids: Tensor, labels: frozenset[int]) -> Tensor:
+    """``bool [B, 1, H, W]`` of ids ``[B, H, W]``."""
+    wanted = torch.tensor(sorted(labels), dtype=ids.dtype, device=ids.device)
+    return torch.isin(ids, wanted)[:, None]

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipelines.labels import VITONHD7
-from pipelines.networks.correlation import FeatureExtraction
 from pipelines.networks.grid_refiner import bending
 from pipelines.networks.losses import second_order_constraint
 from pipelines.systems.viton_hd.chain_steps import gmm_input, refiner_input, warped
@@ -35,7 +34,7 @@ from pipelines.training.tryon_figures import (
     ssim_maps,
 )
 from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import INITIAL_DEVIATION, TaskData, figure_rows
+from pipelines.training.tryon_task import TaskData, figure_rows, matcher_started
 from pipelines.types import Size
 
 _WHITE = 1.0
@@ -64,12 +63,7 @@ class GMMTask(VitonHDTask):
     def modules(self) -> dict[str, nn.Module]:
         """The network; its feature extraction starts as published (normal, 0.02)."""
         gmm = GMM(size=self.size, width=self.width, refine_width=self.refine_width)
-        for part in gmm.modules():
-            if isinstance(part, FeatureExtraction):
-                for layer in part.model:
-                    if isinstance(layer, nn.Conv2d):
-                        nn.init.normal_(layer.weight, 0.0, INITIAL_DEVIATION)
-        return {"gmm": self.started(gmm)}
+        return {"gmm": self.started(matcher_started(gmm))}
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """Adam."""

@@ -10,23 +10,14 @@ from pipelines.garments.prepare import worn_part
 from pipelines.labels import ACGPN14, LIP20
 from pipelines.networks.noise import binary_noise
 from pipelines.stage import GarmentInputs, PersonInputs
-from pipelines.systems.acgpn.conditions import (
-    garment_conditions,
-    person_conditions,
-    pose_pixels,
-)
+from pipelines.systems.acgpn.conditions import garment_conditions, person_conditions, pose_pixels
 from pipelines.systems.acgpn.config import ACGPNConfig
-from pipelines.systems.acgpn.train_data import (
-    CHANGEABLE,
-    examples,
-    kept_arrays,
-    pose_of_windows,
-    pose_windows,
-    unpacked,
-)
+from pipelines.systems.acgpn.train_data import CHANGEABLE, examples, kept_arrays, unpacked
 from pipelines.systems.acgpn.train_fusion import true_inputs
+from pipelines.training.pose_windows import maps_of_windows, pose_windows
 from pipelines.training.tryon_augment import augmented
 from pipelines.training.tryon_settings import AugmentSettings
+from pipelines.types import Size
 
 NUMBERS = (0, 3)
 CONFIGS = [ACGPNConfig(), ACGPNConfig(neck="skin")]
@@ -62,9 +53,7 @@ def test_windows_hold_all_of_a_pose(kept):
     pixels = pose_pixels(someone.pose, someone.image.shape[:2])
     assert (pixels.reshape(18, -1).max(1) > 0).sum() > 8
     windows, corners = (torch.from_numpy(a)[None] for a in pose_windows(pixels))
-    np.testing.assert_allclose(
-        pose_of_windows(windows, corners)[0].numpy(), pixels / 127.5 - 1, atol=1e-6
-    )
+    np.testing.assert_array_equal(maps_of_windows(windows, corners, Size(256, 192))[0], pixels)
     spread = np.zeros((18, 256, 192), np.uint8)
     spread[4, 10, 10] = spread[4, 60, 60] = 255
     with pytest.raises(ValueError, match="joint 4"):

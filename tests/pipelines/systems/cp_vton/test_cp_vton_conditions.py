@@ -11,10 +11,11 @@ from pipelines.labels import LIP20
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.cp_vton.conditions import (
     body_of,
-    body_shape,
+    coarse_body,
+    enlarged,
     garment_conditions,
-    kept_mask,
     person_conditions,
+    shown_labels,
     worn_garment,
 )
 from pipelines.systems.cp_vton.config import CPVTONConfig, CPVTONPlusConfig
@@ -68,9 +69,8 @@ def test_of_the_photo_the_published_labels_are_kept_on_black(config, part, label
 def test_what_counts_as_body(neck, outside):
     body = body_of(EVERYTHING, CPVTONConfig(neck=neck))
     assert set(EVERYTHING[~body]) == outside
-    assert (10 in EVERYTHING[kept_mask(EVERYTHING, frozenset({13}), CPVTONConfig(neck=neck))]) == (
-        neck == "kept"
-    )
+    shown = shown_labels(frozenset({13}), CPVTONConfig(neck=neck))
+    assert shown == ({10, 13} if neck == "kept" else {13})
 
 
 @pytest.mark.parametrize("config", BOTH)
@@ -85,6 +85,18 @@ def test_the_shape_of_the_body_is_blurred_as_published(config):
     for part in (seen.matching, seen.tryon):
         torch.testing.assert_close(part[:, :1], wanted[None])
     assert wanted.min() == -1 and wanted.max() == 1 and len(wanted.unique()) > 50
+
+
+def test_coarse_shapes_are_enlarged_as_pillow_does_it():
+    coarse = np.random.default_rng(3).integers(0, 256, (2, 1, 16, 12), np.uint8)
+    found = (enlarged(torch.from_numpy(coarse)) + 1) * 127.5
+    for made, each in zip(found, coarse, strict=True):
+        wanted = np.asarray(Image.fromarray(each[0]).resize((192, 256), Image.BILINEAR))
+        assert np.abs(made[0].numpy() - wanted).max() < 1e-3
+
+
+def body_shape(body):
+    return enlarged(torch.from_numpy(coarse_body(body))[None, None])
 
 
 def test_a_worn_sleeve_leaves_no_outline():
@@ -146,9 +158,9 @@ def test_a_garment_is_its_whole_photo_and_its_mask(factor):
 
 def test_the_worn_garment_stands_on_white():
     person = painted()
-    worn = worn_garment(person)
+    photo, ids = published(person.image), torch.from_numpy(person.parse.ids)
+    worn = worn_garment(photo[None], ids[None])
     inside = np.isin(person.parse.ids, (5, 6, 7))
     np.testing.assert_array_equal(worn.mask[0, 0].numpy(), inside.astype(np.float32))
-    photo = published(person.image)
     wanted = torch.where(torch.from_numpy(inside), photo, torch.tensor(1.0))
     torch.testing.assert_close(worn.image[0], wanted)
