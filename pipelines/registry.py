@@ -26,6 +26,8 @@ from pipelines.systems.acgpn.train_settings import (
 from pipelines.systems.cp_vton.config import FAMILIES as CP_VTON_FAMILIES
 from pipelines.systems.cp_vton.config import PLUS_FAMILIES as CP_VTON_PLUS_FAMILIES
 from pipelines.systems.multipose.config import FAMILIES as MULTIPOSE_FAMILIES
+from pipelines.systems.viton.config import COARSE_FAMILIES as VITON_COARSE_FAMILIES
+from pipelines.systems.viton.config import FAMILIES as VITON_FAMILIES
 from pipelines.systems.viton_hd.config import FAMILIES as VITON_HD_FAMILIES
 from pipelines.systems.viton_hd.train_settings import (
     VITON_HD,
@@ -130,6 +132,33 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "geometric": (
         _dressing("geometric", "landmark and contour warping, no weights (Apache-2.0)", version=3),
         "pipelines.systems.geometric.tryon:GeometricTryOn",
+    ),
+    "viton-warped": (
+        _dressing(
+            "viton-warped",
+            "VITON's warp laid on the photo (its non-parametric warped synthesis)",
+            version=1,
+            weights=VITON_COARSE_FAMILIES,
+        ),
+        "pipelines.systems.viton.tryon:WarpedTryOn",
+    ),
+    "viton-encoder-decoder": (
+        _dressing(
+            "viton-encoder-decoder",
+            "VITON's coarse picture alone (its encoder-decoder generator)",
+            version=1,
+            weights=VITON_COARSE_FAMILIES,
+        ),
+        "pipelines.systems.viton.tryon:EncoderDecoderTryOn",
+    ),
+    "viton": (
+        _dressing(
+            "viton",
+            "coarse picture, shape-context warp and refinement (Han et al. 2018)",
+            version=1,
+            weights=VITON_FAMILIES,
+        ),
+        "pipelines.systems.viton.tryon:VITONTryOn",
     ),
     "cp-vton": (
         _dressing(
