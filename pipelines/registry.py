@@ -28,6 +28,7 @@ from pipelines.systems.cp_vton.config import PLUS_FAMILIES as CP_VTON_PLUS_FAMIL
 from pipelines.systems.multipose.config import FAMILIES as MULTIPOSE_FAMILIES
 from pipelines.systems.viton.config import COARSE_FAMILIES as VITON_COARSE_FAMILIES
 from pipelines.systems.viton.config import FAMILIES as VITON_FAMILIES
+from pipelines.systems.viton.train_settings import VITON, VITON_COARSE, VITON_REFINE
 from pipelines.systems.viton_hd.config import FAMILIES as VITON_HD_FAMILIES
 from pipelines.systems.viton_hd.train_settings import (
     VITON_HD,
@@ -222,6 +223,9 @@ TRAINERS: dict[str, tuple[TrainerInfo, str]] = {
     "acgpn.u": (ACGPN_U, "pipelines.systems.acgpn.train:train_u"),
     "acgpn.g": (ACGPN_G, "pipelines.systems.acgpn.train:train_g"),
     "acgpn.together": (ACGPN_TOGETHER, "pipelines.systems.acgpn.train_joint:train"),
+    "viton": (VITON, "pipelines.systems.viton.train_all:train"),
+    "viton.coarse": (VITON_COARSE, "pipelines.systems.viton.train:train_coarse"),
+    "viton.refine": (VITON_REFINE, "pipelines.systems.viton.train:train_refine"),
     "viton-hd": (VITON_HD, "pipelines.systems.viton_hd.train_all:train"),
     "viton-hd.seg": (VITON_HD_SEG, "pipelines.systems.viton_hd.train:train_seg"),
     "viton-hd.gmm": (VITON_HD_GMM, "pipelines.systems.viton_hd.train:train_gmm"),

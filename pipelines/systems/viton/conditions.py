@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from pipelines.body import BODY25_TO_COCO18, scaled
 from pipelines.labels import HEAD_KEPT_CPVTON, LIP20
 from pipelines.networks.pictures import levels, resized
-from pipelines.preprocess.pose_heatmap import JOINTS, RADIUS
+from pipelines.preprocess.pose_heatmap import RADIUS
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton.config import VITONConfig
 from pipelines.systems.viton.networks import PUBLISHED_SIZE
@@ -103,18 +103,28 @@ def enlarged(maps: Tensor, size: Size) -> Tensor:
 def pose_maps(pose: Pose, photo_hw: tuple[int, ...]) -> Tensor:
     """A filled square of 11x11 around each joint, in COCO-18's order.
 
-    ``float32 [1, 18, 256, 192]``, 0 or 1. ``pose`` is in pixels of a photo of ``photo_hw``; a
-    joint that was not seen, or that lies above or left of the photo, has none.
+    ``float32 [1, 18, 256, 192]``, 0 or 1. ``pose`` is in pixels of a photo of ``photo_hw``.
     """
     height, width = PUBLISHED_SIZE
     small = scaled(pose, width / photo_hw[1], height / photo_hw[0])
-    maps = torch.zeros(1, JOINTS, height, width)
-    for number, joint in enumerate(BODY25_TO_COCO18):
-        x, y = (int(value) for value in small.body.xy[joint])
-        if pose.body.score[joint] > 0 and x >= 0 and y >= 0:
-            rows, columns = (slice(max(at - RADIUS, 0), at + RADIUS + 1) for at in (y, x))
-            maps[0, number, rows, columns] = 1
-    return maps
+    joints = np.column_stack([small.body.xy, small.body.score]).astype(np.float32)
+    return pose_squares(torch.from_numpy(joints)[None])
+
+
+def pose_squares(joints: Tensor) -> Tensor:
+    """The same of a batch of joints ``[B, 25, 3]`` in pixels of 256x192: ``[B, 18, 256, 192]``.
+
+    A joint that was not seen, or that lies above or left of the photo, has no square.
+    """
+    joints = joints[:, list(BODY25_TO_COCO18)]
+    # as published, the fraction is cut off
+    at = joints[..., :2].trunc()
+    shown = (joints[..., 2] > 0) & (at >= 0).all(-1)
+    columns, rows = (
+        (torch.arange(side, device=joints.device) - place[..., None]).abs() <= RADIUS
+        for side, place in zip(PUBLISHED_SIZE[::-1], at.unbind(-1), strict=True)
+    )
+    return (rows[..., :, None] & columns[..., None, :] & shown[..., None, None]).float()
 
 
 def _steps(small: int, large: int) -> Tensor:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from pipelines.types import Size
 
@@ -140,14 +141,14 @@ class StatedBatchNorm(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised features of the same shape."""
-        before: Any = self.running_var
-        kept = (1 - float(self.momentum or 0)) * before if self.training else before
-        made = super().forward(x)
-        if self.training:
-            count = x.numel() / x.shape[1]
-            after: Any = self.running_var
-            after.copy_(kept + (after - kept) * ((count - 1) / count))
-        return made
+        if not self.training:
+            return super().forward(x)
+        kept: tuple[Any, Any] = (self.running_mean, self.running_var)
+        with torch.no_grad():
+            variance, mean = torch.var_mean(x.float(), (0, 2, 3), correction=0)
+            for old, new in zip(kept, (mean, variance), strict=True):
+                old.lerp_(new.to(old), float(self.momentum or 0))
+        return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
 
 def composed(share: Tensor, warped: Tensor, coarse: Tensor) -> Tensor:
