@@ -34,6 +34,9 @@ from pipelines.systems.cp_vton.train_settings import (
     CP_VTON_TOM,
 )
 from pipelines.systems.multipose.config import FAMILIES as MULTIPOSE_FAMILIES
+from pipelines.systems.viton.config import COARSE_FAMILIES as VITON_COARSE_FAMILIES
+from pipelines.systems.viton.config import FAMILIES as VITON_FAMILIES
+from pipelines.systems.viton.train_settings import VITON, VITON_COARSE, VITON_REFINE
 from pipelines.systems.viton_hd.config import FAMILIES as VITON_HD_FAMILIES
 from pipelines.systems.viton_hd.train_settings import (
     VITON_HD,
@@ -139,6 +142,33 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing("geometric", "landmark and contour warping, no weights (Apache-2.0)", version=3),
         "pipelines.systems.geometric.tryon:GeometricTryOn",
     ),
+    "viton-warped": (
+        _dressing(
+            "viton-warped",
+            "VITON's warp laid on the photo (its non-parametric warped synthesis)",
+            version=1,
+            weights=VITON_COARSE_FAMILIES,
+        ),
+        "pipelines.systems.viton.tryon:WarpedTryOn",
+    ),
+    "viton-encoder-decoder": (
+        _dressing(
+            "viton-encoder-decoder",
+            "VITON's coarse picture alone (its encoder-decoder generator)",
+            version=1,
+            weights=VITON_COARSE_FAMILIES,
+        ),
+        "pipelines.systems.viton.tryon:EncoderDecoderTryOn",
+    ),
+    "viton": (
+        _dressing(
+            "viton",
+            "coarse picture, shape-context warp and refinement (Han et al. 2018)",
+            version=1,
+            weights=VITON_FAMILIES,
+        ),
+        "pipelines.systems.viton.tryon:VITONTryOn",
+    ),
     "cp-vton": (
         _dressing(
             "cp-vton",
@@ -207,6 +237,9 @@ TRAINERS: dict[str, tuple[TrainerInfo, str]] = {
     "acgpn.u": (ACGPN_U, "pipelines.systems.acgpn.train:train_u"),
     "acgpn.g": (ACGPN_G, "pipelines.systems.acgpn.train:train_g"),
     "acgpn.together": (ACGPN_TOGETHER, "pipelines.systems.acgpn.train_joint:train"),
+    "viton": (VITON, "pipelines.systems.viton.train_all:train"),
+    "viton.coarse": (VITON_COARSE, "pipelines.systems.viton.train:train_coarse"),
+    "viton.refine": (VITON_REFINE, "pipelines.systems.viton.train:train_refine"),
     "viton-hd": (VITON_HD, "pipelines.systems.viton_hd.train_all:train"),
     "viton-hd.seg": (VITON_HD_SEG, "pipelines.systems.viton_hd.train:train_seg"),
     "viton-hd.gmm": (VITON_HD_GMM, "pipelines.systems.viton_hd.train:train_gmm"),

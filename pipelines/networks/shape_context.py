@@ -145,15 +145,26 @@ def matching_cost(
     return cost
 
 
-def match(cost: NDArray[np.floating[Any]], *, outlier: float) -> Matching:
+def match(
+    cost: NDArray[np.floating[Any]], *, outlier: float, dummies: int | None = None
+) -> Matching:
     """The cheapest one-to-one matching under a cost ``[N, M]``.
 
     A pair that would cost more than ``outlier`` is left out: both of its points stay alone, as
-    with the paper's dummy points of constant cost.
+    with the paper's dummy points of constant cost. There are ``dummies`` of them for each shape
+    (None: as many as are wanted); where they are used up, dearer pairs are matched.
     """
-    price = np.minimum(np.asarray(cost, np.float64), outlier)
+    price = np.asarray(cost, np.float64)
+    rows, columns = price.shape
+    if dummies is None:
+        price = np.minimum(price, outlier)
+    else:
+        price = np.pad(price, ((0, dummies), (0, dummies)), constant_values=outlier)
     source, target = linear_sum_assignment(price)
-    kept = price[source, target] < outlier
+    if dummies is None:
+        kept = price[source, target] < outlier
+    else:
+        kept = (source < rows) & (target < columns)
     source, target = source[kept], target[kept]
     return Matching(source, target, price[source, target])
 

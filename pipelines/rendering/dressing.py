@@ -77,15 +77,19 @@ def dressed(
     made: Prediction,
     covered: Mask,
     stages: Mapping[str, Array | ParseMap] | None = None,
+    *,
+    leftover: float = 0.0,
 ) -> TryOnResult:
     """The picture of the photo's size, and the verdict on it.
 
     ``covered`` ``bool [h, w]`` is where the prediction has garment, arms or hair. ``stages`` are
     intermediate pictures of the networks, to which those of the rendering are added; None: the
-    result has none.
+    result has none. ``leftover`` is the share of the old garment that is left in the picture.
     """
     rendered = render(person.scene, garment.render, made)
-    verdict, measures = judged(person.evidence, garment.evidence, person.scene, made, covered)
+    verdict, measures = judged(
+        person.evidence, garment.evidence, person.scene, made, covered, leftover=leftover
+    )
     nothing = np.zeros(person.canvas.photo, np.float32)
     edited = off_canvas(rendered.edited, person.canvas, nothing)
     shown: dict[str, Array | ParseMap] = {}

@@ -64,10 +64,13 @@ def judged(
     scene: Scene,
     made: Prediction,
     covered: Mask,
+    *,
+    leftover: float = 0.0,
 ) -> tuple[Quality, dict[str, float]]:
     """The verdict on a prediction, and all measures behind it.
 
-    ``covered`` ``bool [h, w]`` is where garment, arms or hair will be.
+    ``covered`` ``bool [h, w]`` is where garment, arms or hair will be. ``leftover`` is the share
+    of the old garment that is left; none where its whole region is painted anew.
     """
     upper = new_garment(made.lead)
     warp = measures.warp_measures(made.grid, upper)
@@ -78,8 +81,7 @@ def judged(
             garment_mask=garment.mask,
             strain=measures.strain(warp),
             uncovered=measures.uncovered_share(scene, covered),
-            # the old garment's whole region is painted anew
-            leftover=0.0,
+            leftover=leftover,
             flags=(*person.flags, *garment.flags),
         )
     )

@@ -1,6 +1,8 @@
 """The systems of CP-VTON and CP-VTON+: two networks predict small, the picture is rendered large.
 
-Neither predicts a layout; how one is read from what they say is told in ``placement``.
+Neither predicts a layout; how one is read from what they say is told in ``rendering.placement``.
+The new garment is where the bent garment lies *and* the composition mask takes more than half of
+it (our choice): the first knows the outline, the second what is in front of it (arms, hair).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from pipelines.checkpoint_files import check_files
-from pipelines.networks.pictures import as_plane, quantised
+from pipelines.networks.pictures import as_levels, as_plane, quantised
 from pipelines.rendering.dressing import (
     PreparedGarment,
     PreparedPerson,
@@ -19,17 +21,21 @@ from pipelines.rendering.dressing import (
     prepare_garment,
     prepare_person,
 )
+from pipelines.rendering.placement import covered, placed
+from pipelines.rendering.render import Prediction
+from pipelines.rendering.scene import Floats, Scene
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
 from pipelines.systems.cp_vton.chain import ChainGarment, ChainPerson, ChainResult, TryOnChain
 from pipelines.systems.cp_vton.conditions import photo_channels
 from pipelines.systems.cp_vton.config import FAMILIES, PLUS_FAMILIES
 from pipelines.systems.cp_vton.networks import PUBLISHED_SIZE
-from pipelines.systems.cp_vton.placement import covered, prediction_of
 from pipelines.systems.cp_vton.weights import read_networks
 from pipelines.types import Array, ParseMap
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_HALF = 0.5
 
 
 class CPVTONTryOn:
@@ -81,6 +87,19 @@ class CPVTONPlusTryOn(CPVTONTryOn):
     """Dresses people with weights of ``cp-vton-plus.gmm`` and ``.tom``."""
 
     families: ClassVar[tuple[str, ...]] = PLUS_FAMILIES
+
+
+def prediction_of(scene: Scene, found: ChainResult, grid: Floats) -> Prediction:
+    """What rendering asks for; ``grid`` ``float32 [h, w, 2]`` has the photo's edges at -1 and 1."""
+    cover = as_plane(found.warp.mask)
+    return placed(
+        scene,
+        lead=np.minimum(cover, as_plane(found.composed.share)) - _HALF,
+        picture=as_levels(found.picture),
+        warped=as_levels(found.warp.garment),
+        cover=cover,
+        grid=grid,
+    )
 
 
 def _stages(person: ChainPerson, found: ChainResult) -> dict[str, Array | ParseMap]:

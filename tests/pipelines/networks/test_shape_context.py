@@ -1,6 +1,6 @@
 """Shape contexts against a direct loop, their invariances, and matchings that are known."""
 
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -130,6 +130,23 @@ def test_points_that_fit_nothing_stay_alone():
     assert found.target.tolist() == [0, 2]
     assert match(cost[:2], outlier=1.0).source.tolist() == [0, 1]
     assert len(match(cost, outlier=0.05).in_order().source) == 0
+
+
+def test_with_few_dummies_few_points_stay_alone():
+    """Against all assignments: so many dummies can be paired, the rest pays its price."""
+    cost = np.random.default_rng(4).uniform(0, 1, (6, 6))
+    for dummies in (0, 2):
+        found = match(cost, outlier=0.05, dummies=dummies)
+        assert len(found.source) == len(set(found.target)) == 6 - dummies
+        cheapest = min(
+            cost[list(rows), list(columns)].sum()
+            for rows in combinations(range(6), 6 - dummies)
+            for columns in permutations(range(6), 6 - dummies)
+        )
+        assert found.cost.sum() == pytest.approx(cheapest)
+    many = match(cost, outlier=0.3, dummies=6)
+    np.testing.assert_array_equal(many.target, match(cost, outlier=0.3).target)
+    assert 0 < len(many.source) < 6
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -6,6 +6,8 @@ from acgpn_files import write_files as write_acgpn
 from cp_vton_files import write_files as write_cp_vton
 from cp_vton_files import write_plus_files as write_cp_vton_plus
 from multipose_files import write_files as write_multipose
+from viton_files import write_coarse_files as write_viton_coarse
+from viton_files import write_files as write_viton
 from viton_hd_files import write_files as write_viton_hd
 
 from pipelines import registry
@@ -20,6 +22,9 @@ from pipelines.stage_pictures import stage_picture
 from pipelines.types import ParseMap
 
 WRITERS = {
+    "viton-warped": write_viton_coarse,
+    "viton-encoder-decoder": write_viton_coarse,
+    "viton": write_viton,
     "cp-vton": write_cp_vton,
     "cp-vton-plus": write_cp_vton_plus,
     "acgpn": write_acgpn,
@@ -151,6 +156,8 @@ def test_changed_weights_are_refused(name, files):
 
 def test_files_of_another_network_are_refused(name, files):
     families = list(files)
+    if len(families) == 1:
+        pytest.skip("one network")
     for one, other in zip(families, [*families[1:], families[0]], strict=True):
         with pytest.raises(InputError) as error:
             registry.tryon_system(name, {"weights": {**files, one: files[other]}})

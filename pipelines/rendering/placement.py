@@ -1,11 +1,9 @@
 """Where everything will be, as far as networks tell that predict no layout.
 
-CP-VTON was made for pictures, not for layouts: it says how the garment bends, how much of it shows
-(the composition mask), and what the dressed person looks like. Rendering at the photo's own size
-asks for more (``pipelines.rendering.render.Prediction``), which is read from these (our choice):
+VITON and CP-VTON were made for pictures, not for layouts: they say how the garment bends, where it
+shows, and what the dressed person looks like. Rendering at the photo's own size asks for more
+(``pipelines.rendering.render.Prediction``), which is read from these (our choice):
 
-- The new garment is where the bent garment lies *and* the composition mask takes more than half of
-  it: the first knows the outline, the second what is in front of it (arms, hair).
 - Where the photo shows no worn garment, body, lower clothes and background are the photo's.
 - Where the worn garment was and the new one is not, the network's own picture decides by its
   colours: each pixel is background, skin or lower clothes, whichever the picture's colours are
@@ -20,11 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.labels import LIP20
-from pipelines.networks.pictures import as_levels, as_plane
 from pipelines.rendering.render import Prediction, new_garment
 from pipelines.rendering.scene import ARMS, GARMENT, Floats, Scene
-from pipelines.systems.cp_vton.chain import ChainResult
-from pipelines.types import Mask
+from pipelines.types import Alpha, Mask
 
 _HALF = 0.5
 _SKIN = (*ARMS, LIP20.FACE, LIP20.NECK)
@@ -44,20 +40,13 @@ _FEWEST = 10
 _NEVER = np.float32(1e3)
 
 
-def prediction_of(scene: Scene, found: ChainResult, grid: Floats) -> Prediction:
-    """What rendering asks for; ``grid`` ``float32 [h, w, 2]`` has the photo's edges at -1 and 1."""
-    cover = as_plane(found.warp.mask)
-    lead = np.minimum(cover, as_plane(found.composed.share)) - _HALF
-    picture = as_levels(found.picture)
+def placed(
+    scene: Scene, *, lead: Floats, picture: Floats, warped: Floats, cover: Alpha, grid: Floats
+) -> Prediction:
+    """What rendering asks for, of the parts that networks do tell; see ``Prediction`` for them."""
     body, lower = behind(scene, picture, new_garment(lead))
     return Prediction(
-        lead=lead,
-        body=body,
-        lower=lower,
-        picture=picture,
-        warped=as_levels(found.warp.garment),
-        cover=cover,
-        grid=grid,
+        lead=lead, body=body, lower=lower, picture=picture, warped=warped, cover=cover, grid=grid
     )
 
 

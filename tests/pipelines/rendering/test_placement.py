@@ -5,22 +5,18 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from pipelines.labels import LIP20
-from pipelines.networks.composition import Composed
-from pipelines.networks.spline_matcher import Warped
 from pipelines.rendering.garment import make_garment
+from pipelines.rendering.placement import behind, placed
 from pipelines.rendering.render import render
 from pipelines.rendering.scene import GARMENT, make_scene
 from pipelines.stage import GarmentInputs
-from pipelines.systems.cp_vton.chain import ChainResult
-from pipelines.systems.cp_vton.networks import PUBLISHED_SIZE
-from pipelines.systems.cp_vton.placement import behind, covered, prediction_of
+from pipelines.types import Size
 
-SHAPE = tuple(PUBLISHED_SIZE)
+SIZE = Size(256, 192)
+SHAPE = tuple(SIZE)
 NEW = (200, 60, 50)
-TORSO = (slice(90, 160), slice(76, 118))
 
 
 def small(person):
@@ -45,7 +41,7 @@ def bare(draw_person):
 
 @pytest.fixture(scope="module")
 def scene(draw_person):
-    return make_scene(draw_person(4, long_sleeves=True), PUBLISHED_SIZE)
+    return make_scene(draw_person(4, long_sleeves=True), SIZE)
 
 
 @pytest.mark.parametrize("ground", [None, (255, 255, 255), (30, 60, 30)])
@@ -98,45 +94,14 @@ def test_labels_that_do_not_occur_do_no_harm(scene, bare, gone):
         assert (body > 0).all()
 
 
-def result(picture, cover, share):
-    """What the networks would say; the garment is plain."""
-
-    def tensor(values):
-        return torch.from_numpy(np.asarray(values, np.float32))
-
-    garment = tensor(np.broadcast_to(np.array(NEW) / 127.5 - 1, (*SHAPE, 3))).permute(2, 0, 1)[None]
-    shown = tensor(picture / 127.5 - 1).permute(2, 0, 1)[None].clamp(-0.999, 0.999)
-    mask = tensor(np.clip(share, 0.01, 0.99))[None, None]
-    # such that the mixture of garment and rendered picture is the picture
-    rendered = ((shown - garment * mask) / (1 - mask)).clamp(-0.999, 0.999)
-    raw = torch.cat((torch.atanh(rendered), torch.logit(mask)), 1)
-    grid = torch.nn.functional.affine_grid(torch.eye(2, 3)[None], [1, 1, *SHAPE], False)
-    warp = Warped(garment, tensor(cover)[None, None], grid)
-    return ChainResult(warp, Composed(raw, garment)), grid[0].numpy()
-
-
-def test_the_garment_is_where_it_lies_and_is_taken(scene, bare):
-    picture, _ = small(bare)
-    cover, share = np.zeros(SHAPE), np.full(SHAPE, 0.1)
-    cover[TORSO] = 1
-    share[80:140, 60:130] = 0.9
-    made = prediction_of(scene, *result(picture, cover, share))
-    wanted = np.zeros(SHAPE, bool)
-    wanted[90:140, 76:118] = True
-    np.testing.assert_array_equal(made.lead > 0, wanted)
-    np.testing.assert_allclose(made.cover, cover)
-    np.testing.assert_allclose(made.warped[100, 90], NEW, atol=0.01)
-    shown = covered(scene, made)
-    assert shown[wanted].all() and shown[scene.ids == LIP20.HAIR].all()
-    assert not shown[scene.ids == LIP20.PANTS].any()
-
-
 def test_right_networks_dress_a_person_in_short_sleeves(scene, bare):
     """Rendered at full size: the freed arms are skin, the rest is the photo."""
     picture, ids = small(bare)
     cover = cv2.GaussianBlur(np.isin(ids, GARMENT).astype(np.float32), (0, 0), 0.6)
-    found, grid = result(picture, cover, np.where(cover > 0.5, 0.9, 0.1))
-    made = prediction_of(scene, found, grid)
+    y, x = (np.linspace(-1 + 1 / n, 1 - 1 / n, n, dtype=np.float32) for n in SHAPE)
+    grid = np.stack(np.meshgrid(x, y), -1)
+    warped = np.broadcast_to(np.float32(NEW), (*SHAPE, 3))
+    made = placed(scene, lead=cover - 0.5, picture=picture, warped=warped, cover=cover, grid=grid)
     plain = np.full((1024, 768, 3), NEW, np.uint8)
     everywhere = GarmentInputs(plain, np.ones(plain.shape[:2], bool))
     image = render(scene, make_garment(everywhere), made).image
