@@ -102,11 +102,16 @@ class ALIASTask(VitonHDTask):
         return made
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
-        """Adam (0, 0.9) for generator and discriminator; the generator's has the warp, too."""
+        """Adam (0, 0.9) for generator and discriminator; the generator's has the warp, too.
+
+        A coarse light alone: Adam (0.9, 0.999).
+        """
         s = self.settings
         network: Any = modules["alias"]
-        trained = network.light if s.light_alone else network
-        groups: list[dict[str, Any]] = [{"params": list(trained.parameters())}]
+        if s.light_alone:
+            # without a discriminator momentum does no harm; without momentum it does not learn
+            return {"alias": torch.optim.Adam(network.light.parameters(), s.learning_rate)}
+        groups: list[dict[str, Any]] = [{"params": list(network.parameters())}]
         if self.joint:
             warp = list(modules["gmm"].parameters())
             groups.append({"params": warp, "lr": s.gmm_learning_rate})
