@@ -48,7 +48,7 @@ class G1Task(ACGPNTask[G1Settings]):
         maps = torch.sigmoid(logits) if s.squashed else logits.softmax(1)
         logged: dict[str, Tensor] = {}
         real = label_maps(given.body, CHANNELS)
-        loss = yield from self.against_discriminator(modules, seen, real, maps, logged)
+        loss = yield from self.adversary.against(modules, seen, real, maps, logged)
         # parity: as released, the cross entropy squashes what is squashed already
         entropy = label_cross_entropy(maps if s.squashed else logits, given.body)
         logged["cross_entropy"] = entropy
@@ -100,7 +100,7 @@ class G2Task(ACGPNTask[G2Settings]):
         logits = modules["g2"](seen).float()
         mask = torch.sigmoid(logits)
         logged: dict[str, Tensor] = {}
-        loss = yield from self.against_discriminator(modules, seen, given.worn, mask, logged)
+        loss = yield from self.adversary.against(modules, seen, given.worn, mask, logged)
         # parity: as released, the cross entropy squashes what is squashed already
         entropy = F.binary_cross_entropy_with_logits(mask if s.squashed else logits, given.worn)
         logged["cross_entropy"] = entropy
