@@ -337,16 +337,23 @@ def test_unfit_settings_are_refused(root, packs, chain, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-QUICK = {"shs": "bce", "gwc": "l1", "tog": "l1"}
+QUICK = {"shs": "bce", "tog": "l1"}
+SLOW = {"validate_every": 200, "checkpoint_every": 200, "ema_decay": 0.95, "recolour": 0.0}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", list(QUICK))
 def test_two_hundred_steps_learn_the_drawn_persons(root, packs, tmp_path, stage):
-    options = {"log_every": 20, "validate_every": 200, "checkpoint_every": 200, "ema_decay": 0.95}
-    options |= {"recolour": 0.0, "learning_rate": 1e-3}
-    if stage != "gwc":
-        options["gan_weight"] = 0.0
+    options = {**SLOW, "log_every": 20, "learning_rate": 1e-3, "gan_weight": 0.0}
     result = trained(stage, root, packs, tmp_path / "run", steps=200, **options)
     rows = lines(result)
     assert rows[-1][f"loss/{QUICK[stage]}"] < 0.7 * rows[0][f"loss/{QUICK[stage]}"]
+
+
+@pytest.mark.slow
+def test_two_hundred_steps_bend_garments_to_the_drawn_persons(root, packs, tmp_path):
+    """Drawn garments have sleeves and persons wear none, which the L1 alone hardly tells."""
+    options = {**SLOW, "mask_weight": 1.0, "regularisation_weight": 1.0}
+    first = trained("gwc", root, packs, tmp_path / "first", **options)
+    result = trained("gwc", root, packs, tmp_path / "run", steps=200, **options)
+    assert result.figures["iou"] > first.figures["iou"] + 0.1
