@@ -34,6 +34,12 @@ from pipelines.systems.cp_vton.train_settings import (
     CP_VTON_TOM,
 )
 from pipelines.systems.multipose.config import FAMILIES as MULTIPOSE_FAMILIES
+from pipelines.systems.multipose.train_settings import (
+    MULTIPOSE,
+    MULTIPOSE_GWC,
+    MULTIPOSE_SHS,
+    MULTIPOSE_TOG,
+)
 from pipelines.systems.viton.config import COARSE_FAMILIES as VITON_COARSE_FAMILIES
 from pipelines.systems.viton.config import FAMILIES as VITON_FAMILIES
 from pipelines.systems.viton.train_settings import VITON, VITON_COARSE, VITON_REFINE
@@ -244,6 +250,10 @@ TRAINERS: dict[str, tuple[TrainerInfo, str]] = {
     "viton-hd.seg": (VITON_HD_SEG, "pipelines.systems.viton_hd.train:train_seg"),
     "viton-hd.gmm": (VITON_HD_GMM, "pipelines.systems.viton_hd.train:train_gmm"),
     "viton-hd.alias": (VITON_HD_ALIAS, "pipelines.systems.viton_hd.train:train_alias"),
+    "multipose": (MULTIPOSE, "pipelines.systems.multipose.train_all:train"),
+    "multipose.shs": (MULTIPOSE_SHS, "pipelines.systems.multipose.train:train_shs"),
+    "multipose.gwc": (MULTIPOSE_GWC, "pipelines.systems.multipose.train:train_gwc"),
+    "multipose.tog": (MULTIPOSE_TOG, "pipelines.systems.multipose.train:train_tog"),
 }
 """What can be trained: ``train(request, report) -> TrainResult`` of each stage."""
 

@@ -25,6 +25,9 @@ CONTROL_POINTS = 5
 ROUGHNESS_FLOOR, SLOPE_FLOOR = 0.08, 0.02
 """Below these the released second-order constraint of ACGPN gives no gradient."""
 
+_LEAST_LEFT = 1e-6
+"""What the most likely label leaves to the others, at least."""
+
 
 def discriminator_loss(kind: GanKind, real: Features, fake: Features) -> Tensor:
     """What a discriminator minimises: the mean over the scales and over real and made pictures.
@@ -72,6 +75,27 @@ def label_cross_entropy(
     Pixels with the id ``ignored`` are left out. ``weight [C]`` weighs the labels.
     """
     return F.cross_entropy(logits.float(), ids, weight, ignore_index=ignored)
+
+
+def label_binary_cross_entropy(
+    logits: Tensor, ids: Tensor, weight: Tensor | None = None, ignored: int = 255
+) -> Tensor:
+    """Binary cross entropy of each label's share, summed over the labels, mean over pixels.
+
+    Shares are the softmax of ``logits [B, C, H, W]``; ``ids int64 [B, H, W]``, those that are
+    ``ignored`` are left out. ``weight [C]`` weighs pixels by their true label, and the mean is
+    divided by the weights' sum, so that the scale stays. Source: Sandagdorj, Thai and Ahn (2020),
+    equation 3.
+    """
+    # a share of exactly 1 would have no finite loss where it is wrong
+    shares = logits.float().log_softmax(1).clamp(max=-_LEAST_LEFT)
+    known = (ids != ignored).to(shares)
+    labels = torch.where(ids != ignored, ids, 0)
+    others = torch.log(-torch.expm1(shares))
+    true = torch.zeros_like(shares).scatter_(1, labels[:, None], 1.0)
+    of_pixels = -torch.where(true > 0, shares, others).sum(1)
+    counted = known if weight is None else known * weight.to(shares)[labels]
+    return (of_pixels * counted).sum() / counted.sum().clamp(min=_LEAST_LEFT)
 
 
 def second_order_constraint(

@@ -26,6 +26,7 @@ from pipelines.segmentation.parser_network import (
     parser_logits,
 )
 from pipelines.training.export import WeightsMetadata, write_weights
+from pipelines.training.label_weights import equalised_weights
 from pipelines.training.parse_augment import Augmentation, augmented
 from pipelines.training.parse_data import CANVASES, OUTSIDE, ParseExample
 from pipelines.training.sources import TensorSource
@@ -143,7 +144,7 @@ class ParseTask(Task):
         self.config, self.settings, self.augmentation = config, settings, augmentation
         self.examples, self.validation, self.sources = examples, validation, sources
         self.start = start
-        self.weights = equalised_weights([e for e, _ in examples], settings.equalised_limit)
+        self.weights = equalised_weights((e.ids for e, _ in examples), settings.equalised_limit)
 
     def modules(self) -> dict[str, nn.Module]:
         """The network."""
@@ -301,19 +302,3 @@ def merged_counts(counts: Counts, groups: Mapping[str, tuple[int, ...]]) -> Coun
         made[row, :-1] = [mine[list(found)].sum() for found in groups.values()]
         made[row, -1] = mine.sum() - made[row, :-1].sum()
     return made
-
-
-def equalised_weights(examples: Sequence[ParseExample], limit: float) -> Tensor:
-    """Weights ``float32 [20]`` with which all labels of the examples count the same.
-
-    A weight is the inverse of the label's share of all pixels, at most ``limit`` times the
-    smallest; a label that does not occur gets 0. Source: the equalised label-weighted loss of
-    the multi-pose paper, whose weights are the statistics of its data set.
-    """
-    counts = np.zeros(256)
-    for example in examples:
-        counts += np.bincount(example.ids.ravel(), minlength=256)
-    counts = counts[: len(LIP20)]
-    inverse = np.where(counts > 0, 1 / np.maximum(counts, 1), 0)
-    smallest = inverse[inverse > 0].min(initial=np.inf)
-    return torch.tensor(np.minimum(inverse / smallest, limit), dtype=torch.float32)

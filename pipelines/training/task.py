@@ -118,6 +118,13 @@ def cosine(info: StepInfo, warmup_steps: int = 0, floor: float = 0.0) -> float:
     return rise * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(info.fraction, 1.0))))
 
 
+def scheduled(schedule: str, info: StepInfo) -> float:
+    """The factor of one of ``tryon_settings.SCHEDULES``."""
+    if schedule == "constant":
+        return 1.0
+    return cosine(info) if schedule == "cosine" else constant_then_linear(info)
+
+
 def constant_then_linear(info: StepInfo, constant: float = 0.5) -> float:
     """1 for the first ``constant`` share of the run, then straight to 0 (pix2pixHD's)."""
     return min(1.0, (1.0 - min(info.fraction, 1.0)) / max(1.0 - constant, 1e-9))

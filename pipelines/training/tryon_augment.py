@@ -37,6 +37,8 @@ class Changeable:
     """Further arrays [B, C, H, W] that are turned over with the photo."""
     mirrored: tuple[str, ...]
     """Arrays [B, ...] of which there is a mirror image already, ``<name>_mirrored``."""
+    labelled: tuple[str, ...] = ()
+    """Further label maps int64 [B, H, W], whose sides are exchanged in a mirror image."""
 
 
 def augmented(
@@ -78,7 +80,8 @@ def _flipped(batch: Batch, which: Tensor, kinds: Changeable) -> Batch:
         made[name] = torch.where(chosen, batch[f"{name}_mirrored"], batch[name])
     sides = mirror_table(kinds.labels)
     table = torch.tensor([sides.get(label, label) for label in range(_IDS)], device=each.device)
-    made["ids"] = torch.where(each[:, 0], table[batch["ids"].flip(-1)], batch["ids"])
+    for name in ("ids", *kinds.labelled):
+        made[name] = torch.where(each[:, 0], table[batch[name].flip(-1)], batch[name])
     mirrored = mirrored_joints(batch["joints"], batch["image"].shape[-1])
     made["joints"] = torch.where(each[:, 0], mirrored, batch["joints"])
     return made

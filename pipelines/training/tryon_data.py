@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from pipelines import labels
 from pipelines.codecs import decode
-from pipelines.datasets.pairs import Pair, make_pairs, read_pairs
+from pipelines.datasets.pairs import Pair, both_directions, make_pairs, read_pairs
 from pipelines.errors import InputError, ItemError, ListError
 from pipelines.labels import Labels
 from pipelines.layout import LAYOUTS, Artifact, Layout, SplitStyle
@@ -54,8 +54,11 @@ class TryOnRoot:
     def pairs(self, split: str) -> list[Pair]:
         """Persons of a split with the garments they wear, sorted; empty if there are none.
 
-        By the published rules of naming; where no name follows these, by the pairs list.
+        By the published rules of naming; where no name follows these, by the pairs list. Where
+        the layout has a list of persons in two poses (mpv), these, each way round.
         """
+        if self.layout.split_style is SplitStyle.LIST:
+            return self._triples(split)
         persons = self.layout.items(self.path, split, Artifact.IMAGE)
         garments = self.layout.items(self.path, split, Artifact.CLOTH)
         try:
@@ -66,6 +69,51 @@ class TryOnRoot:
                 return []
             return sorted(read_pairs(listed, persons=persons, garments=garments))
 
+    def _triples(self, split: str) -> list[Pair]:
+        listed = self.layout.pairs_path(self.path, split)
+        if not listed.is_file():
+            return []
+        persons = self.layout.items(self.path, split, Artifact.IMAGE)
+        garments = self.layout.items(self.path, split, Artifact.CLOTH)
+        try:
+            found = read_pairs(
+                listed, persons=persons, garments=garments, split=split, nested=self.layout.nested
+            )
+        except ListError as error:
+            if error.code == "no_pairs":
+                return []
+            raise
+        return sorted(both_directions(found))
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """The files of one pair: a person and the garment, and the person in another pose."""
+
+    name: str
+    person: PersonInputs
+    garment: GarmentInputs
+    posed: PersonInputs | None = None
+    """None where the data set shows one pose alone."""
+
+
+class RowMaker(Protocol):
+    """How a system makes its arrays of an example."""
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        """What they depend on, JSON values."""
+
+    @property
+    def at_most(self) -> int:
+        """Rows of one example, at most."""
+
+    def rows(self, example: Example) -> Iterator[Mapping[str, NDArray[Any]]]:
+        """Arrays of each row; names, shapes and types are the same for all. Raises ``ItemError``.
+
+        Where it raises, no row of the example has been given yet.
+        """
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -73,6 +121,11 @@ class Recipe:
 
     derive: Derive
     key: Mapping[str, Any]
+    at_most: int = 1
+
+    def rows(self, example: Example) -> Iterator[Mapping[str, NDArray[Any]]]:
+        """One row."""
+        yield self.derive(example.person, example.garment)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +144,17 @@ class TryOnPack:
         return {name: torch.from_numpy(array) for name, array in self.arrays.items()}
 
 
-def find_root(path: Path, layout: str = "auto") -> TryOnRoot:
-    """The root with its layout. Raises ``InputError`` where no layout has what training needs."""
-    # where a list alone tells splits apart (mpv), each of them would be all photos
-    known = {n: one for n, one in LAYOUTS.items() if one.split_style is not SplitStyle.LIST}
+def find_root(path: Path, layout: str = "auto", *, two_poses: bool = False) -> TryOnRoot:
+    """The root with its layout. Raises ``InputError`` where no layout has what training needs.
+
+    A layout of persons in two poses (mpv) is found for ``two_poses`` alone: its list tells who
+    takes whose pose, and nobody's own garment and pose.
+    """
+    known = {
+        name: one
+        for name, one in LAYOUTS.items()
+        if two_poses or one.split_style is not SplitStyle.LIST
+    }
     wanted = known.values() if layout == "auto" else [known[layout]] if layout in known else []
     usable = [candidate for candidate in wanted if not _missing(path, candidate)]
     if usable:
@@ -126,7 +186,7 @@ def _folders(path: Path, layout: Layout) -> int:
 def load_pack(
     root: TryOnRoot,
     split: str,
-    recipe: Recipe,
+    recipe: RowMaker,
     *,
     cache: Path,
     limit: int = 0,
@@ -148,12 +208,13 @@ def load_pack(
         with np.load(kept) as stored:
             names = tuple(str(name) for name in stored["names"])
             return TryOnPack(names, {key: stored[key] for key in stored.files if key != "names"})
-    made = _Stack(len(pairs))
+    made = _Stack(len(pairs) * recipe.at_most)
     for number, pair in enumerate(pairs):
         if number % 500 == 0:
             tell(f"{root.path} {split}: {number} of {len(pairs)} examples made")
         try:
-            made.add(pair.person, recipe.derive(*_inputs(root, split, pair)))
+            for row in recipe.rows(_inputs(root, split, pair)):
+                made.add(pair.person, row)
         except ItemError as error:
             tell(f"{pair.person}: left out. {error.message}")
     if not made.names:
@@ -199,9 +260,9 @@ def joined(packs: Sequence[TryOnPack]) -> TryOnPack:
     return TryOnPack(names, {key: np.concatenate([p.arrays[key] for p in packs]) for key in keys})
 
 
-def _digest(root: TryOnRoot, split: str, pairs: Sequence[Pair], recipe: Recipe) -> str:
+def _digest(root: TryOnRoot, split: str, pairs: Sequence[Pair], recipe: RowMaker) -> str:
     """Of what the examples depend on; the same wherever the root lies."""
-    names = [(pair.person, pair.garment) for pair in pairs]
+    names = [(pair.person, pair.garment, *([pair.pose] if pair.pose else ())) for pair in pairs]
     sizes = [file.stat().st_size if file.is_file() else -1 for file in _files(root, split, pairs)]
     key = [VERSION, root.layout.name, split, dict(recipe.key), names, sizes]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]
@@ -216,19 +277,29 @@ def _files(root: TryOnRoot, split: str, pairs: Sequence[Pair]) -> Iterator[Path]
             yield from (root.layout.path(root.path, split, artifact, item) for item in items)
 
 
-def _inputs(root: TryOnRoot, split: str, pair: Pair) -> tuple[PersonInputs, GarmentInputs]:
-    image, parse, pose = (_decoded(root, split, a, pair.person) for a in OF_PERSON)
+def _inputs(root: TryOnRoot, split: str, pair: Pair) -> Example:
     cloth, mask = (_decoded(root, split, a, pair.garment) for a in OF_GARMENT)
-    for one, other, what in ((image, parse.ids, "labels"), (cloth, mask, "garment mask")):
-        if one.shape[:2] != other.shape[:2]:
-            raise ItemError(
-                f"{pair.person}: photo {one.shape[:2]} and {what} {other.shape[:2]} differ in size",
-                code="size_mismatch",
-                hint="Make the latter again.",
-            )
+    _check_sizes(pair.garment, cloth, mask, "garment mask")
+    person = _person(root, split, pair.person)
+    posed = _person(root, split, pair.pose) if pair.pose else None
+    return Example(pair.person, person, GarmentInputs(cloth, mask), posed)
+
+
+def _person(root: TryOnRoot, split: str, item: str) -> PersonInputs:
+    image, parse, pose = (_decoded(root, split, a, item) for a in OF_PERSON)
+    _check_sizes(item, image, parse.ids, "labels")
     if "NECK" not in _label_set(root.layout).__members__:
         parse = with_neck(image, parse, pose)
-    return PersonInputs(image, pose, parse), GarmentInputs(cloth, mask)
+    return PersonInputs(image, pose, parse)
+
+
+def _check_sizes(item: str, photo: NDArray[Any], other: NDArray[Any], what: str) -> None:
+    if photo.shape[:2] != other.shape[:2]:
+        raise ItemError(
+            f"{item}: photo {photo.shape[:2]} and {what} {other.shape[:2]} differ in size",
+            code="size_mismatch",
+            hint="Make the latter again.",
+        )
 
 
 def _decoded(root: TryOnRoot, split: str, artifact: Artifact, item: str) -> Any:

@@ -12,7 +12,7 @@ from pipelines.checkpoint_manifest import RESEARCH, TrainingData
 from pipelines.training.export import WeightsMetadata, write_weights
 
 PLACES = frozenset(
-    {"roots", "cache", "start", "gmm", "seg", "g1", "g2", "u", "perceptual_weights"}
+    {"roots", "cache", "start", "gmm", "seg", "g1", "g2", "u", "shs", "gwc", "perceptual_weights"}
     | {f"{stage}_start" for stage in ("g1", "g2", "u", "g")}
 )
 """Settings that name files of this machine, which weights do not tell."""

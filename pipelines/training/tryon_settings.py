@@ -14,6 +14,10 @@ T = TypeVar("T", bound="Settings")
 INPUTS = ("image", "parse", "pose", "cloth", "cloth-mask")
 """What the roots of such trainers hold."""
 
+SCHEDULES = ("constant", "linear", "cosine")
+"""Of learning rates: constant; constant for one half of the run, then straight to 0; or a half
+cosine."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -64,6 +68,20 @@ class AugmentSettings(Settings):
     saturation: float = 0.4
     brightness: float = 0.2
     """Largest changes of that colour."""
+
+
+@dataclass(frozen=True)
+class GanSettings(Settings):
+    """Of a network that is trained against a discriminator."""
+
+    width: int = 64
+    """Channels of the first level."""
+    discriminator_width: int = 64
+    learning_rate: float = 2e-4
+    discriminator_learning_rate: float = 2e-4
+    """Betas are 0.5 and 0.999."""
+    gan_weight: float = 1.0
+    """0 trains without a discriminator."""
 
 
 @dataclass(frozen=True)

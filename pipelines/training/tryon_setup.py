@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelines import checkpoints
 from pipelines.checkpoint_manifest import TrainingData
@@ -10,7 +11,7 @@ from pipelines.errors import ConfigError, InputError
 from pipelines.training.request import Progress, ReportProgress, TrainRequest
 from pipelines.training.settings import LoopSettings
 from pipelines.training.tryon_data import (
-    Recipe,
+    RowMaker,
     TryOnPack,
     TryOnRoot,
     cache_folder,
@@ -31,12 +32,18 @@ class Setup:
     Raises ``InputError`` for roots without data for try-on, ``ConfigError`` for bad settings.
     """
 
+    two_poses: ClassVar[bool] = False
+    """Whether layouts may be taken that show persons in two poses."""
+
     def __init__(self, request: TrainRequest, report: ReportProgress) -> None:
         self.request, self._report = request, report
         self.settings = DataSettings.of({"start": "", **request.settings})
         self.augmentation = AugmentSettings.of(request.settings)
         self.loop = LoopSettings.from_settings(request.settings)
-        self.roots = [find_root(path, self.settings.layout) for path in request.roots]
+        self.roots = [
+            find_root(path, self.settings.layout, two_poses=self.two_poses)
+            for path in request.roots
+        ]
 
     def tell(self, note: str) -> None:
         """Say something to the user."""
@@ -47,13 +54,13 @@ class Setup:
         wanted = self.settings.start
         return checkpoints.find(wanted).path if wanted else None
 
-    def data(self, recipe: Recipe) -> TaskData:
+    def data(self, recipe: RowMaker) -> TaskData:
         """Examples to learn from and to judge by, made as ``recipe`` says."""
         learnt = [self._pack(root, "train", recipe, self.settings.limit) for root in self.roots]
         split, limit = self.settings.validation_split, self.settings.validation
         judged = [self._pack(root, split, recipe, limit) for root in self.roots]
         described = tuple(
-            TrainingData(root.path.resolve().name, self.settings.licence, len(pack))
+            TrainingData(root.path.resolve().name, self.settings.licence, len(set(pack.names)))
             for root, pack in zip(self.roots, learnt, strict=True)
             if pack
         )
@@ -65,11 +72,11 @@ class Setup:
                 code="no_items",
                 hint="Persons and garments share a name (VITON-HD), or end in _0 and _1 (VITON); "
                 f"or a list {lacking}_pairs.txt says who wears what. "
-                "Another split to judge by: --set validation_split=NAME.",
+                "Another split to judge by: --set validation_split=NAME (test, for MPV).",
             )
         return TaskData(train, validation, described)
 
-    def _pack(self, root: TryOnRoot, split: str, recipe: Recipe, limit: int) -> TryOnPack | None:
+    def _pack(self, root: TryOnRoot, split: str, recipe: RowMaker, limit: int) -> TryOnPack | None:
         cache = cache_folder(self.settings.cache, self.request.out)
         return load_pack(root, split, recipe, cache=cache, limit=limit, tell=self.tell)
 
@@ -88,3 +95,18 @@ def refuse_unknown(name: str, value: Any, known: tuple[str, ...]) -> None:
 def bad(message: str) -> ConfigError:
     """The error of a setting that cannot be."""
     return ConfigError(message, code="bad_setting")
+
+
+def check_forcing(share: float, lacking: Collection[str]) -> None:
+    """Raise ``ConfigError`` for a ``teacher_forcing`` that is no share.
+
+    And for one below 1 where networks are ``lacking`` that predict what is shown instead.
+    """
+    if not 0 <= share <= 1:
+        raise bad(f"teacher_forcing = {share}: wanted 0 to 1")
+    if share < 1 and lacking:
+        raise ConfigError(
+            f"teacher_forcing = {share} needs the networks before; not named: {', '.join(lacking)}",
+            code="bad_setting",
+            hint=f"Name their weights: {' '.join(f'--set {name}=FILE' for name in lacking)}.",
+        )

@@ -11,16 +11,14 @@ from torch import Tensor, nn
 from pipelines import checkpoints
 from pipelines.errors import ConfigError
 from pipelines.systems.acgpn.config import NECKS, ACGPNConfig
-from pipelines.systems.acgpn.train_base import ACGPNTask, Helpers
+from pipelines.systems.acgpn.train_base import ACGPNTask
 from pipelines.systems.acgpn.train_data import recipe
 from pipelines.systems.acgpn.train_fusion import GTask
 from pipelines.systems.acgpn.train_layout import G1Task, G2Task
 from pipelines.systems.acgpn.train_settings import (
     CONSTRAINTS,
-    SCHEDULES,
     G1Settings,
     G2Settings,
-    GanSettings,
     GSettings,
     LayoutSettings,
     SharedSettings,
@@ -31,8 +29,10 @@ from pipelines.systems.acgpn.weights import read_network
 from pipelines.training.loop import run
 from pipelines.training.request import ReportProgress, TrainRequest, TrainResult
 from pipelines.training.settings import NARROWEST
+from pipelines.training.tryon_forcing import Helpers
 from pipelines.training.tryon_perceptual import Perceptual, find_perceptual
-from pipelines.training.tryon_setup import Setup, bad, refuse_unknown
+from pipelines.training.tryon_settings import SCHEDULES, GanSettings
+from pipelines.training.tryon_setup import Setup, bad, check_forcing, refuse_unknown
 from pipelines.training.tryon_task import TaskData
 
 Start = Mapping[str, Tensor] | None
@@ -162,15 +162,6 @@ class TrainSetup(Setup):
     def _check_forcing(
         self, stage: str, wanted: GanSettings, helpers: Helpers, *, alone: bool
     ) -> None:
-        share = getattr(wanted, "teacher_forcing", 1.0)
-        if not 0 <= share <= 1:
-            raise bad(f"teacher_forcing = {share}: wanted 0 to 1")
         before = {"g2": ("g1",), "u": ("g1", "g2"), "g": ("g1", "g2", "u")}.get(stage, ())
         lacking = [name for name in before if name not in helpers.networks]
-        if alone and share < 1 and lacking:
-            raise ConfigError(
-                f"teacher_forcing = {share} needs the networks before; not named: "
-                f"{', '.join(lacking)}",
-                code="bad_setting",
-                hint=f"Name their weights: {' '.join(f'--set {name}=FILE' for name in lacking)}.",
-            )
+        check_forcing(getattr(wanted, "teacher_forcing", 1.0), lacking if alone else ())

@@ -2,47 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from pipelines import device as devices
-from pipelines.networks.losses import discriminator_loss, feature_matching_loss, generator_loss
 from pipelines.networks.noise import binary_noise, drawn_noise
-from pipelines.networks.patchgan import MultiscaleDiscriminator
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.chain_steps import Layout, g1_input, g2_input, made_layout
 from pipelines.systems.acgpn.conditions import CHANNELS
 from pipelines.systems.acgpn.config import ACGPNConfig, config_to_json
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE, Warped
 from pipelines.systems.acgpn.train_data import CHANGEABLE, Examples, examples, unpacked
-from pipelines.systems.acgpn.train_settings import GanSettings, SharedSettings
+from pipelines.systems.acgpn.train_settings import SharedSettings
 from pipelines.systems.acgpn.weights import build_network
-from pipelines.training.task import Batch, Loss, Modules, StepInfo, constant_then_linear, cosine
-from pipelines.training.tryon_perceptual import Perceptual
-from pipelines.training.tryon_settings import AugmentSettings
+from pipelines.training.task import Batch, Modules, StepInfo, scheduled
+from pipelines.training.tryon_forcing import Helpers, forced, judging
+from pipelines.training.tryon_gan import Adversary
+from pipelines.training.tryon_settings import AugmentSettings, GanSettings
 from pipelines.training.tryon_task import TaskData, TryOnTask, normal_started
 
 S = TypeVar("S", bound=GanSettings)
-
-
-@dataclass(frozen=True, eq=False)
-class Helpers:
-    """Networks that are not trained here: those before, by stage, and a perceptual loss."""
-
-    networks: Mapping[str, nn.Module]
-    perceptual: Perceptual | None = None
-
-    def to(self, device: torch.device) -> None:
-        """Move them, in place; nothing to do where they are there."""
-        loss = self.perceptual.loss if self.perceptual else None
-        for network in (*self.networks.values(), loss):
-            if network is not None:
-                network.to(device)
 
 
 class ACGPNTask(TryOnTask[Examples], Generic[S]):
@@ -83,9 +65,9 @@ class ACGPNTask(TryOnTask[Examples], Generic[S]):
         return f"acgpn.{self.trained}"
 
     @property
-    def discriminator(self) -> str:
-        """Its name among the modules."""
-        return f"{self.trained}_discriminator"
+    def adversary(self) -> Adversary:
+        """Its discriminator."""
+        return Adversary(self.trained, self.judged_channels, self.settings)
 
     def stored_config(self) -> dict[str, Any]:
         """The network's config."""
@@ -102,13 +84,7 @@ class ACGPNTask(TryOnTask[Examples], Generic[S]):
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if it is used, the discriminator."""
-        made = {self.trained: self.started(self.new_network())}
-        if self.settings.gan_weight:
-            judge = MultiscaleDiscriminator(
-                self.judged_channels, width=self.settings.discriminator_width
-            )
-            made[self.discriminator] = normal_started(judge)
-        return made
+        return {self.trained: self.started(self.new_network()), **self.adversary.modules()}
 
     def new_network(self) -> nn.Module:
         """The network before any training."""
@@ -116,57 +92,11 @@ class ACGPNTask(TryOnTask[Examples], Generic[S]):
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """Adam for each."""
-        return self.made_optimizers(modules, torch.optim.Adam)
-
-    def learnt(self, module: nn.Module) -> nn.Module:
-        """The part of a module that learns."""
-        return module
-
-    def made_optimizers(
-        self, modules: Modules, kind: type[torch.optim.Adam]
-    ) -> dict[str, torch.optim.Optimizer]:
-        """Of a kind, with the published betas, for generator and discriminator."""
-        rates = {
-            self.trained: self.settings.learning_rate,
-            self.discriminator: self.settings.discriminator_learning_rate,
-        }
-        return {
-            name: kind(self.learnt(modules[name]).parameters(), rate, betas=(0.5, 0.999))
-            for name, rate in rates.items()
-            if name in modules
-        }
+        return self.adversary.optimizers(modules)
 
     def learning_rate(self, optimizer: str, info: StepInfo) -> float:
         """By the schedule that was asked for."""
-        return cosine(info) if self.shared.schedule == "cosine" else constant_then_linear(info)
-
-    def against_discriminator(
-        self,
-        modules: Modules,
-        condition: Tensor,
-        real: Tensor,
-        made: Tensor,
-        logged: dict[str, Tensor],
-        feature_weight: float = 0.0,
-    ) -> Generator[Loss, None, Tensor]:
-        """Yield the discriminator's loss (LSGAN); give the generator's, of what it ``made``.
-
-        0 without a discriminator. The parts are added to ``logged`` without their weights.
-        """
-        if not self.settings.gan_weight:
-            return made.new_zeros(())
-        judge: Any = modules[self.discriminator]
-        features = judge.compare(condition, real, made.detach())
-        yield self.discriminator, discriminator_loss("lsgan", *features), {}
-        fake = judge.for_generator(condition, made)
-        logged["adversarial"] = generator_loss("lsgan", fake)
-        loss = self.settings.gan_weight * logged["adversarial"]
-        if feature_weight:
-            with torch.no_grad():
-                true = judge.for_generator(condition, real)
-            logged["features"] = feature_matching_loss(true, fake)
-            loss = loss + feature_weight * logged["features"]
-        return loss
+        return scheduled(self.shared.schedule, info)
 
     def named(self, logged: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Parts of the loss under the names that they are logged by."""
@@ -184,11 +114,7 @@ class ACGPNTask(TryOnTask[Examples], Generic[S]):
 
     def forced(self, given: Examples, share: float, info: StepInfo) -> Tensor | None:
         """Which examples are shown true maps, bool ``[B, 1, 1, 1]``; None: all of them."""
-        if share >= 1:
-            return None
-        device = given.image.device
-        drawn = torch.rand(len(given.image), generator=info.generator, device=device)
-        return (drawn < share)[:, None, None, None]
+        return forced(len(given.image), share, info.generator, given.image.device)
 
     @torch.no_grad()
     def predicted_body(self, modules: Modules, given: Examples, noise: Tensor) -> Tensor:
@@ -214,17 +140,6 @@ class ACGPNTask(TryOnTask[Examples], Generic[S]):
         with judging(self.network("u", modules)) as u:
             found: Warped = bent(u, given, target)
         return found
-
-
-@contextmanager
-def judging(network: nn.Module) -> Iterator[nn.Module]:
-    """A network in evaluation mode, which it leaves again."""
-    was = network.training
-    network.eval()
-    try:
-        yield network
-    finally:
-        network.train(was)
 
 
 def bent(network: nn.Module, given: Examples, target: Tensor) -> Warped:

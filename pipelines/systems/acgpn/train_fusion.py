@@ -40,7 +40,7 @@ class GTask(ACGPNTask[GSettings]):
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """AdamW for each."""
-        return self.made_optimizers(modules, torch.optim.AdamW)
+        return self.adversary.optimizers(modules, torch.optim.AdamW)
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""
@@ -58,7 +58,7 @@ class GTask(ACGPNTask[GSettings]):
         if s.garment_back:
             looked_at = made * (1 - given.worn) + given.image * given.worn
         loss = loss + (
-            yield from self.against_discriminator(
+            yield from self.adversary.against(
                 modules, seen, given.image, looked_at, logged, s.feature_weight
             )
         )

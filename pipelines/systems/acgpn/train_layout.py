@@ -8,14 +8,13 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from pipelines.evaluation.masks import Counts, confusion, label_scores
 from pipelines.labels import ACGPN14
 from pipelines.networks.losses import label_cross_entropy
 from pipelines.networks.pictures import label_maps
-from pipelines.networks.unet import UNet
 from pipelines.systems.acgpn.chain_steps import g1_input, g2_input
 from pipelines.systems.acgpn.conditions import CHANNELS
 from pipelines.systems.acgpn.train_base import (
@@ -41,11 +40,11 @@ L = TypeVar("L", bound=LayoutSettings)
 class LayoutTask(ACGPNTask[L]):
     """One of the two networks of the layout, or its coarse network alone."""
 
-    def learnt(self, module: nn.Module) -> nn.Module:
-        """The part of a module that learns."""
-        if self.settings.coarse_alone and isinstance(module, UNet) and module.coarse:
-            return module.coarse
-        return module
+    def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
+        """Adam for each; of the network the coarse one where that alone is trained."""
+        network: Any = modules[self.trained]
+        learnt = network.coarse if self.settings.coarse_alone else network
+        return super().optimizers({**modules, self.trained: learnt})
 
     def logits(self, network: Any, seen: Tensor) -> Tensor:
         """What is learnt from, ``float32``."""
@@ -67,7 +66,7 @@ class G1Task(LayoutTask[G1Settings]):
         maps = torch.sigmoid(logits) if s.squashed else logits.softmax(1)
         logged: dict[str, Tensor] = {}
         real = label_maps(given.body, CHANNELS)
-        loss = yield from self.against_discriminator(modules, seen, real, maps, logged)
+        loss = yield from self.adversary.against(modules, seen, real, maps, logged)
         # parity: as released, the cross entropy squashes what is squashed already
         entropy = label_cross_entropy(maps if s.squashed else logits, given.body)
         logged["cross_entropy"] = entropy
@@ -119,7 +118,7 @@ class G2Task(LayoutTask[G2Settings]):
         logits = self.logits(modules["g2"], seen)
         mask = torch.sigmoid(logits)
         logged: dict[str, Tensor] = {}
-        loss = yield from self.against_discriminator(modules, seen, given.worn, mask, logged)
+        loss = yield from self.adversary.against(modules, seen, given.worn, mask, logged)
         # parity: as released, the cross entropy squashes what is squashed already
         entropy = F.binary_cross_entropy_with_logits(mask if s.squashed else logits, given.worn)
         logged["cross_entropy"] = entropy

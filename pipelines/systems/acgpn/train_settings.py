@@ -17,6 +17,7 @@ from pipelines.training.tryon_settings import (
     INPUTS,
     AugmentSettings,
     DataSettings,
+    GanSettings,
     Row,
     Settings,
     merged,
@@ -24,7 +25,6 @@ from pipelines.training.tryon_settings import (
 )
 
 CONSTRAINTS = ("paper", "released")
-SCHEDULES = ("linear", "cosine")
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,7 @@ class SharedSettings(Settings):
     ``garment``."""
     schedule: str = "linear"
     """Of the learning rate: ``linear`` (as released: constant for one half of the run, then
-    straight to 0) or ``cosine``."""
-
-
-@dataclass(frozen=True)
-class GanSettings(Settings):
-    """What each network has of its own."""
-
-    width: int = 64
-    """Channels of the first level; 64 is the published network."""
-    discriminator_width: int = 64
-    learning_rate: float = 2e-4
-    discriminator_learning_rate: float = 2e-4
-    """Betas are 0.5 and 0.999; AdamW for G and its discriminator, Adam for the others."""
-    gan_weight: float = 1.0
-    """0 trains without a discriminator."""
+    straight to 0), ``cosine`` or ``constant``."""
 
 
 @dataclass(frozen=True)

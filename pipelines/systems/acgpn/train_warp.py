@@ -84,7 +84,7 @@ class UTask(ACGPNTask[USettings]):
         )
         condition = torch.cat((target, given.garment.image * given.garment.mask), 1)
         loss = loss + (
-            yield from self.against_discriminator(
+            yield from self.adversary.against(
                 modules, condition, true, warp.own, logged, s.feature_weight
             )
         )

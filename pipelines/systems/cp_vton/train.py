@@ -20,7 +20,6 @@ from pipelines.systems.cp_vton.networks import GMM
 from pipelines.systems.cp_vton.train_data import recipe
 from pipelines.systems.cp_vton.train_gmm import GMMTask
 from pipelines.systems.cp_vton.train_settings import (
-    SCHEDULES,
     GMMSettings,
     PlusGMMSettings,
     SharedSettings,
@@ -32,6 +31,7 @@ from pipelines.training.loop import run
 from pipelines.training.request import ReportProgress, TrainRequest, TrainResult
 from pipelines.training.settings import NARROWEST
 from pipelines.training.tryon_perceptual import find_perceptual
+from pipelines.training.tryon_settings import SCHEDULES
 from pipelines.training.tryon_setup import Setup, bad, refuse_unknown
 
 

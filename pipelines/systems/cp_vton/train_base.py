@@ -24,7 +24,7 @@ from pipelines.systems.cp_vton.train_settings import (
     TOMSettings,
 )
 from pipelines.systems.cp_vton.weights import build_network
-from pipelines.training.task import Batch, Modules, StepInfo, constant_then_linear, cosine
+from pipelines.training.task import Batch, Modules, StepInfo, scheduled
 from pipelines.training.tryon_settings import AugmentSettings
 from pipelines.training.tryon_task import TaskData, TryOnTask, figure_rows
 
@@ -84,9 +84,7 @@ class CPVTONTask(TryOnTask[Examples], Generic[S]):
 
     def learning_rate(self, optimizer: str, info: StepInfo) -> float:
         """By the schedule that was asked for."""
-        if self.shared.schedule == "constant":
-            return 1.0
-        return cosine(info) if self.shared.schedule == "cosine" else constant_then_linear(info)
+        return scheduled(self.shared.schedule, info)
 
     def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
         """Figure and value."""

@@ -28,8 +28,6 @@ from pipelines.training.tryon_settings import (
     trainer,
 )
 
-SCHEDULES = ("constant", "linear", "cosine")
-
 
 @dataclass(frozen=True)
 class SharedSettings(Settings):

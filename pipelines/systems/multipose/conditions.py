@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from pipelines.body import scaled
 from pipelines.labels import LIP20
@@ -21,7 +22,7 @@ from pipelines.networks.pose_maps import joint_squares
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.multipose.config import ConditionsConfig
 from pipelines.systems.multipose.networks import WORKING_SIZE
-from pipelines.types import Mask, Pose, Size
+from pipelines.types import Image, Pose, Size
 
 FACE = (LIP20.FACE, LIP20.SUNGLASSES)
 HAIR = (LIP20.HAIR, LIP20.HAT)
@@ -32,8 +33,8 @@ UPPER = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
 
 @dataclass(frozen=True, eq=False)
 class PersonConditions:
-    """``body`` ``float32 [1, 6 or 8, 256, 192]`` for SHS, ``without_clothes`` ``float32 [1, 3,
-    256, 192]`` in -1..1 for TOG; one device.
+    """``body`` ``float32 [B, 6 or 8, 256, 192]`` (3 without the bottom parts) for SHS,
+    ``without_clothes`` ``float32 [B, 3, 256, 192]`` in -1..1 for TOG; one device.
     """  # noqa: D205 - one sentence
 
     body: Tensor
@@ -42,7 +43,7 @@ class PersonConditions:
 
 @dataclass(frozen=True, eq=False)
 class GarmentConditions:
-    """``image`` ``float32 [1, 3, 256, 192]`` in -1..1, ``mask`` ``float32 [1, 1, 256, 192]``."""
+    """``image`` ``float32 [B, 3, 256, 192]`` in -1..1, ``mask`` ``float32 [B, 1, 256, 192]``."""
 
     image: Tensor
     mask: Tensor
@@ -53,37 +54,47 @@ def person_conditions(
 ) -> PersonConditions:
     """The inputs that a person gives; its parse holds LIP20 ids."""
     photo = levels(resized(person.image, WORKING_SIZE))
-    ids = resized(person.parse.ids, WORKING_SIZE, nearest=True)
+    ids = torch.from_numpy(resized(person.parse.ids, WORKING_SIZE, nearest=True).astype(np.int64))
+    return conditions_of_batch(photo.to(device), ids[None].to(device), config)
+
+
+def conditions_of_batch(photo: Tensor, ids: Tensor, config: ConditionsConfig) -> PersonConditions:
+    """The inputs of photos ``float32 [B, 3, 256, 192]`` in -1..1 and LIP20 ids ``int64 [B, 256,
+    192]``.
+    """  # noqa: D205 - one sentence
 
     def plane(*labels: int) -> Tensor:
-        return torch.from_numpy(np.isin(ids, labels))[None, None].float()
+        return torch.isin(ids, torch.tensor(labels, device=ids.device))[:, None].float()
 
-    bottom = plane(*BOTTOM)
-    if config.bottom == "colour":
-        bottom = torch.where(bottom > 0, photo, 1.0)
-    body = (
-        plane(*FACE),
-        plane(*HAIR),
-        coarse_shape(ids != LIP20.BACKGROUND, config.coarse),
-        plane(LIP20.LEFT_LEG),
-        plane(LIP20.RIGHT_LEG),
-        bottom,
-    )
+    shape = coarse_shape((ids != LIP20.BACKGROUND)[:, None].float(), config.coarse)
+    body = [plane(*FACE), plane(*HAIR), shape]
+    if config.bottom != "none":
+        bottom = plane(*BOTTOM)
+        if config.bottom == "colour":
+            bottom = torch.where(bottom > 0, photo, 1.0)
+        body += [plane(LIP20.LEFT_LEG), plane(LIP20.RIGHT_LEG), bottom]
     white = plane(LIP20.BACKGROUND, *UPPER) > 0
-    without = torch.where(white, torch.ones(()), photo)
-    return PersonConditions(torch.cat(body, 1).to(device), without.to(device))
+    return PersonConditions(torch.cat(body, 1), torch.where(white, 1.0, photo))
 
 
 def garment_conditions(
     garment: GarmentInputs, config: ConditionsConfig, *, device: torch.device | None = None
 ) -> GarmentConditions:
     """The inputs that a garment gives."""
-    small = resized(garment.mask.astype(np.uint8), WORKING_SIZE, nearest=True)
-    mask = torch.from_numpy(small.astype(np.float32))[None, None]
+    image, mask = shown_garment(garment, config)
+    plane = torch.from_numpy(mask.astype(np.float32))[None, None]
+    return GarmentConditions(levels(image).to(device), plane.to(device))
+
+
+def shown_garment(
+    garment: GarmentInputs, config: ConditionsConfig
+) -> tuple[Image, NDArray[np.uint8]]:
+    """A garment as networks see it, ``uint8 [256, 192, 3]``, and its mask, 0 or 1."""
     image = garment.image
     if config.garment_on_white:
         image = np.where(garment.mask[..., None], image, np.uint8(255))
-    return GarmentConditions(levels(resized(image, WORKING_SIZE)).to(device), mask.to(device))
+    mask = resized(garment.mask.astype(np.uint8), WORKING_SIZE, nearest=True)
+    return resized(image, WORKING_SIZE), mask
 
 
 def pose_conditions(
@@ -96,9 +107,8 @@ def pose_conditions(
     return maps.to(device)
 
 
-def coarse_shape(body: Mask, factor: int) -> Tensor:
-    """A body ``bool [256, 192]`` reduced by a factor and enlarged: ``float32 [1, 1, 256, 192]``."""
-    least = Size(*(max(1, side // factor) for side in WORKING_SIZE))
-    coarse = resized(np.where(body, np.uint8(255), np.uint8(0)), least)
-    values: NDArray[np.uint8] = resized(coarse, WORKING_SIZE)
-    return torch.from_numpy(values.astype(np.float32) / 255)[None, None]
+def coarse_shape(bodies: Tensor, factor: int) -> Tensor:
+    """Bodies ``float32 [B, 1, 256, 192]``, 0 or 1, reduced by a factor and enlarged again: 0..1."""
+    least = [max(1, side // factor) for side in WORKING_SIZE]
+    coarse = F.interpolate(bodies, least, mode="bilinear", antialias=True)
+    return F.interpolate(coarse, list(WORKING_SIZE), mode="bilinear").clamp(0, 1)

@@ -18,7 +18,7 @@ SHS, GWC, TOG = "multipose.shs", "multipose.gwc", "multipose.tog"
 FAMILIES = (SHS, GWC, TOG)
 """Families of the weights, in the order in which the networks run."""
 
-BOTTOMS = ("mask", "colour")
+BOTTOMS = ("mask", "colour", "none")
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class ConditionsConfig:
     """How the networks' inputs are made; equal for the three of them."""
 
     bottom: str = "mask"
-    """The lower clothes as SHS sees them: ``mask`` (one channel) or ``colour`` (three channels, the
-    photo on white). The text gives no number of channels; our choice is the mask."""
+    """The lower clothes as SHS sees them: ``mask`` (one channel), ``colour`` (three channels, the
+    photo on white) or ``none`` (neither these nor the legs: the text's comparison without the
+    bottom parts). The text gives no number of channels; our choice is the mask."""
     heat_radius: int = 4
     """Pixels of 256x192 around a joint that its map marks, across and down (4 in the text, which
     does not tell a square from a disc; our choice is the square of CP-VTON)."""

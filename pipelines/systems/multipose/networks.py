@@ -25,9 +25,18 @@ LABELS = len(LIP20)
 """Channels of a segmentation: the 20 classes of the text, whose "neck" is LIP's id 10."""
 
 POSE_CHANNELS = 18
-BODY_CHANNELS = 5
-"""Of what SHS sees of the person besides the lower clothes: face, hair, shape, two legs."""
-BOTTOM_CHANNELS = {"mask": 1, "colour": 3}
+BODY_CHANNELS = 3
+"""Of what SHS always sees of the person: face, hair, shape."""
+BOTTOM_CHANNELS = {"mask": 3, "colour": 5, "none": 0}
+"""Of the bottom parts: two legs, and the lower clothes."""
+
+TOG_CHANNELS = LABELS + POSE_CHANNELS + 3 + 3
+"""Of what TOG sees: segmentation, pose, bent garment, source photo."""
+
+
+def shs_channels(bottom: str) -> int:
+    """Channels of what SHS sees: of the source, the garment and the pose."""
+    return BODY_CHANNELS + BOTTOM_CHANNELS[bottom] + 3 + POSE_CHANNELS
 
 
 class SHS(ResNetGenerator):
@@ -36,7 +45,7 @@ class SHS(ResNetGenerator):
     def __init__(
         self, *, bottom: str = "mask", width: int = 32, downs: int = 3, blocks: int = 6
     ) -> None:
-        channels = BODY_CHANNELS + BOTTOM_CHANNELS[bottom] + 3 + POSE_CHANNELS
+        channels = shs_channels(bottom)
         super().__init__(channels, LABELS, width=width, downs=downs, dilations=(1,) * blocks)
 
     # a generator whose input the text names part by part
@@ -44,8 +53,8 @@ class SHS(ResNetGenerator):
         """``[B, 20, H, W]`` logits, in the order of LIP20.
 
         ``body`` ``[B, 6 or 8, H, W]`` is face mask, hair mask, body shape, left leg, right leg in
-        0..1 and the lower clothes; ``garment`` ``[B, 3, H, W]`` in -1..1; ``pose`` ``[B, 18, H,
-        W]`` 0 or 1.
+        0..1 and the lower clothes; the first three without the bottom parts. ``garment`` ``[B, 3,
+        H, W]`` is in -1..1, ``pose`` ``[B, 18, H, W]`` 0 or 1.
         """
         return super().forward(torch.cat((body, garment, pose), 1))
 
@@ -71,8 +80,7 @@ class TOG(ResNetGenerator):
         downs: int = 2,
         dilations: Sequence[int] = (1, 2, 4, 8, 8, 4, 2, 1),
     ) -> None:
-        channels = LABELS + POSE_CHANNELS + 3 + 3
-        super().__init__(channels, 4, width=width, downs=downs, dilations=dilations)
+        super().__init__(TOG_CHANNELS, 4, width=width, downs=downs, dilations=dilations)
 
     def forward(  # type: ignore[override]  # a generator whose input the text names part by part
         self, segmentation: Tensor, pose: Tensor, garment: Tensor, without_clothes: Tensor

@@ -13,7 +13,6 @@ from pipelines.systems.viton.config import COARSE, REFINE, VITONConfig
 from pipelines.systems.viton.networks import EncoderDecoder
 from pipelines.systems.viton.train_data import recipe
 from pipelines.systems.viton.train_settings import (
-    SCHEDULES,
     CoarseSettings,
     NetworkSettings,
     RefineSettings,
@@ -24,7 +23,8 @@ from pipelines.systems.viton.weights import read_network
 from pipelines.training.loop import run
 from pipelines.training.request import ReportProgress, TrainRequest, TrainResult
 from pipelines.training.tryon_perceptual import Perceptual, find_perceptual
-from pipelines.training.tryon_setup import Setup
+from pipelines.training.tryon_settings import SCHEDULES
+from pipelines.training.tryon_setup import Setup, bad, refuse_unknown
 
 Start = Mapping[str, Tensor] | None
 
@@ -65,9 +65,7 @@ class TrainSetup(Setup):
     def __init__(self, request: TrainRequest, report: ReportProgress) -> None:
         super().__init__(request, report)
         self.shared = SharedSettings.of(request.settings)
-        if self.shared.schedule not in SCHEDULES:
-            known = ", ".join(SCHEDULES)
-            raise _bad(f"schedule = {self.shared.schedule!r}; known: {known}")
+        refuse_unknown("schedule", self.shared.schedule, SCHEDULES)
 
     def network(
         self, family: str, settings: NetworkSettings, decay: float
@@ -76,7 +74,7 @@ class TrainSetup(Setup):
         try:
             config = VITONConfig(settings.width, decay, self.shared.neck)
         except ValueError as error:
-            raise _bad(str(error)) from None
+            raise bad(str(error)) from None
         path = self.start_file()
         if path is None:
             return config, None
@@ -107,7 +105,3 @@ class TrainSetup(Setup):
         if not weight:
             return None
         return find_perceptual(settings.perceptual, settings.perceptual_weights, self.tell)
-
-
-def _bad(message: str) -> ConfigError:
-    return ConfigError(message, code="bad_setting")

@@ -30,7 +30,7 @@ from pipelines.systems.viton.train_settings import (
     SharedSettings,
 )
 from pipelines.systems.viton.warp import GRID_SIZE, VITON
-from pipelines.training.task import Batch, Loss, Modules, StepInfo, constant_then_linear, cosine
+from pipelines.training.task import Batch, Loss, Modules, StepInfo, scheduled
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
 from pipelines.training.tryon_perceptual import Perceptual
 from pipelines.training.tryon_settings import AugmentSettings
@@ -87,9 +87,7 @@ class VITONTask(TryOnTask[Examples], Generic[S]):
 
     def learning_rate(self, optimizer: str, info: StepInfo) -> float:
         """By the schedule that was asked for."""
-        if self.shared.schedule == "constant":
-            return 1.0
-        return cosine(info) if self.shared.schedule == "cosine" else constant_then_linear(info)
+        return scheduled(self.shared.schedule, info)
 
     def apart(self, made: Tensor, given: Examples, logged: dict[str, Tensor]) -> Tensor:
         """The perceptual loss, which is logged, too; 0 without one."""

@@ -13,6 +13,7 @@ from pipelines.networks.losses import (
     feature_matching_loss,
     generator_loss,
     grid_regularisation,
+    label_binary_cross_entropy,
     label_cross_entropy,
     released_second_order_constraint,
     second_order_constraint,
@@ -71,6 +72,29 @@ def test_cross_entropy_is_torchs_and_leaves_pixels_out():
     assert float(label_cross_entropy(even, torch.tensor([[[1, 255]]]))) == pytest.approx(
         math.log(4)
     )
+
+
+def test_binary_cross_entropy_of_labels_is_torchs_of_each_share():
+    logits, ids = torch.randn(2, 4, 5, 6), torch.randint(0, 4, (2, 5, 6))
+    true = nn.functional.one_hot(ids, 4).permute(0, 3, 1, 2).float()
+    each = nn.functional.binary_cross_entropy(logits.softmax(1), true, reduction="none").sum(1)
+    torch.testing.assert_close(label_binary_cross_entropy(logits, ids), each.mean())
+    weight = torch.tensor([1.0, 5.0, 0.0, 2.0])
+    weighed = (each * weight[ids]).sum() / weight[ids].sum()
+    torch.testing.assert_close(label_binary_cross_entropy(logits, ids, weight), weighed)
+    ids[0, 2] = 255
+    known = each[ids != 255].mean()
+    torch.testing.assert_close(label_binary_cross_entropy(logits, ids), known)
+
+
+def test_binary_cross_entropy_of_labels_is_finite_where_a_network_is_sure_and_wrong():
+    logits = torch.tensor([200.0, 0.0, 0.0]).view(1, 3, 1, 1).requires_grad_()
+    loss = label_binary_cross_entropy(logits, torch.tensor([[[1]]]))
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(logits.grad).all()
+    assert logits.grad[0, 1] < 0 < logits.grad[0, 0]
+    unknown = label_binary_cross_entropy(logits, torch.tensor([[[255]]]))
+    assert float(unknown.detach()) == 0
 
 
 def lattice():

@@ -12,6 +12,7 @@ from pipelines.labels import LIP20
 from pipelines.segmentation.parser import load_parser
 from pipelines.segmentation.parser_network import ParserConfig
 from pipelines.training import parse_task
+from pipelines.training.label_weights import equalised_weights
 from pipelines.training.loop import run
 from pipelines.training.parse_augment import NONE, Augmentation
 from pipelines.training.parse_data import ParseExample
@@ -21,7 +22,6 @@ from pipelines.training.parse_task import (
     ParseTask,
     Sources,
     ValidationSet,
-    equalised_weights,
     merged_counts,
     soft_jaccard_loss,
 )
@@ -70,12 +70,12 @@ def task_of(examples, validation=(), config=TINY, **settings) -> ParseTask:
 def test_weights_are_inverse_to_the_pixels_of_a_label():
     ids = np.zeros((10, 10), np.uint8)
     ids[0], ids[1, :5], ids[2, 0], ids[3] = 5, 13, 9, 255
-    weights = equalised_weights([example(ids), example(ids)], limit=50)
+    weights = equalised_weights([ids, ids], limit=50)
     # 20 of the 200 pixels are left out
     counted = {0: 148, 5: 20, 13: 10, 9: 2}
     wanted = [min(148 / counted[k], 50) if k in counted else 0 for k in range(20)]
     np.testing.assert_allclose(weights.numpy(), wanted, rtol=1e-6)
-    assert equalised_weights([example(np.full((4, 4), 255))], 50).tolist() == [0] * 20
+    assert equalised_weights([np.full((4, 4), 255, np.uint8)], 50).tolist() == [0] * 20
 
 
 def step(epoch: int) -> StepInfo:

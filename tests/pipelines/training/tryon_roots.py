@@ -9,7 +9,7 @@ from pipelines import labels
 from pipelines.body import shifted
 from pipelines.codecs import encode
 from pipelines.labels import LIP20
-from pipelines.layout import Artifact, Layout
+from pipelines.layout import MPV, Artifact, Layout
 from pipelines.types import ParseMap
 
 SIZE = (160, 120)
@@ -59,13 +59,43 @@ def write(layout: Layout, root, split: str, number: int, names=("{:04}_0", "{:04
     }
     for artifact, value in values.items():
         of_garment = artifact in (Artifact.CLOTH, Artifact.CLOTH_MASK)
-        path = placed(layout, root, split, artifact, names[of_garment].format(number))
-        kind = getattr(labels, layout.label_set)
-        path.write_bytes(encode(value, layout.place(artifact).encoding, labels=kind))
+        _write(layout, root, split, artifact, names[of_garment].format(number), value)
+
+
+def _write(layout: Layout, root, split: str, artifact: Artifact, item: str, value) -> None:
+    path = placed(layout, root, split, artifact, item)
+    path.parent.mkdir(exist_ok=True)
+    kind = getattr(labels, layout.label_set)
+    path.write_bytes(encode(value, layout.place(artifact).encoding, labels=kind))
 
 
 def small_root(layout: Layout, root, *, train: int = 4, val: int = 2, **options):
     """Some pairs to train on and some to judge on."""
     for number in range(train + val):
         write(layout, root, "train" if number < train else "val", number, **options)
+    return root
+
+
+def posed_root(root, *, train: int = 2, test: int = 1):
+    """An MPV root: products with one garment and two photos of a person, who stands elsewhere."""
+    lines = []
+    for number in range(train + test):
+        product = f"P{number}"
+        names = [f"{product}/{product}-C@{k}=person_half_front" for k in (1, 2)]
+        cloth = f"{product}/{product}-C@3=cloth_front"
+        for k, name in enumerate(names):
+            photo, parse, pose = person(number)
+            if k:
+                photo, ids = (np.roll(a, 6, 1) for a in (photo, parse.ids))
+                parse, pose = ParseMap(ids, LIP20), shifted(pose, 6, 0)
+            values = {Artifact.IMAGE: photo, Artifact.PARSE: parse, Artifact.POSE: pose}
+            for artifact, value in values.items():
+                _write(MPV, root, "train", artifact, name, value)
+        for artifact, value in zip(
+            (Artifact.CLOTH, Artifact.CLOTH_MASK), garment(number), strict=True
+        ):
+            _write(MPV, root, "train", artifact, cloth, value)
+        split = "train" if number < train else "test"
+        lines.append("\t".join([*(f"{n}.jpg" for n in (*names, cloth)), split]))
+    (root / "all_poseA_poseB_clothes.txt").write_text("\n".join(lines) + "\n")
     return root

@@ -25,7 +25,7 @@ def test_three_compact_networks_stay_below_40_megabytes():
     assert 2 * numbers < 40e6
 
 
-@pytest.mark.parametrize(("bottom", "channels"), [("mask", 27), ("colour", 29)])
+@pytest.mark.parametrize(("bottom", "channels"), [("mask", 27), ("colour", 29), ("none", 24)])
 def test_shs_sees_what_the_text_lists(bottom, channels):
     """Face, hair, shape, two legs, lower clothes, garment 3 and 18 joints."""
     network = SHS(bottom=bottom, width=4, downs=2, blocks=1).eval()
