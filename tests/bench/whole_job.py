@@ -44,12 +44,15 @@ def run(persons: Path, garments: Path, out: Path, more: list[str]) -> tuple[dict
     """The run's JSON document and the peak memory in kB."""
     command = [sys.executable, "-m", "vtonctl", "tryon", "--json", *more]
     command += ["--persons", str(persons), "--garments", str(garments), "--out", str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     peak = 0
-    while process.poll() is None:
-        peak = max(peak, sum(map(memory_kb, descendants(process.pid))))
-        time.sleep(LOOK_EVERY_S)
-    document: dict[str, object] = json.loads(process.stdout.read())
+    # a file, because nobody reads a pipe while the run goes on
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL)
+        while process.poll() is None:
+            peak = max(peak, sum(map(memory_kb, descendants(process.pid))))
+            time.sleep(LOOK_EVERY_S)
+        said.seek(0)
+        document: dict[str, object] = json.load(said)
     return document, peak
 
 

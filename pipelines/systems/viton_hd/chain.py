@@ -65,6 +65,8 @@ class ChainGarment:
     features: Tensor | None = None
     """What the matching network sees in it and in its mirror image ``[2, ...]`` (not with
     parity)."""
+    coloured: Tensor | None = None
+    """The photo whose colours a bent garment has, see ``own_colours``; None: as published."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +154,8 @@ class TryOnChain:
         if self.parity:
             return ChainGarment(made)
         both = torch.cat((made.image_nearest, made.image_nearest.flip(-1)))
-        return ChainGarment(made, self._gmm.garment_features(both))
+        coloured = steps.own_colours(made) if self._fast.adds_garment else None
+        return ChainGarment(made, self._gmm.garment_features(both), coloured)
 
     def __call__(self, person: ChainPerson, garment: ChainGarment, *, seed: int = 0) -> ChainResult:
         """Dress a person; ``seed`` draws all that is random."""
@@ -229,10 +232,10 @@ class TryOnChain:
 
     def _on_the_body(self, warp: Warp, garment: ChainGarment) -> Warp:
         """The warp as the image generator is to see it."""
-        if not self._fast.adds_garment:
+        if garment.coloured is None:
             return warp
-        colours = steps.in_own_colours(garment.conditions, warp.grid, warp.garment, warp.mask)
-        return replace(warp, garment=colours)
+        bent = steps.in_own_colours(garment.coloured, warp.grid, warp.garment, warp.mask)
+        return replace(warp, garment=bent)
 
     def _bent(self, theta: Tensor, grid: Tensor, garment: GarmentConditions) -> Warp:
         both = steps.warped(torch.cat((garment.image, garment.mask), 1), grid)

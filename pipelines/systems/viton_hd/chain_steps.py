@@ -99,15 +99,19 @@ def warped(picture: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def in_own_colours(garment: GarmentConditions, grid: Tensor, bent: Tensor, mask: Tensor) -> Tensor:
-    """A warped garment ``bent`` without its photo's background (our choice).
-
-    Where its ``mask`` is, even in part, it has the colours of the garment's inside, continued
-    beyond its edge; the network would have to take a rim of white off every dark garment.
-    """
+def own_colours(garment: GarmentConditions) -> Tensor:
+    """A garment's photo ``[B, 3, H, W]`` whose inside goes on beyond the garment's edge."""
     sure = -F.max_pool2d(-garment.mask, 3, 1, 1)
     sure = torch.where(sure.amax((2, 3), keepdim=True) > 0, sure, garment.mask)
-    coloured = torch.where(sure > 0, garment.image, continued(garment.image, sure))
+    return torch.where(sure > 0, garment.image, continued(garment.image, sure))
+
+
+def in_own_colours(coloured: Tensor, grid: Tensor, bent: Tensor, mask: Tensor) -> Tensor:
+    """A warped garment ``bent`` without its photo's background (our choice).
+
+    Where its ``mask`` is, even in part, it has the colours of ``own_colours``; the network would
+    have to take a rim of white off every dark garment.
+    """
     return torch.where(mask > 0, warped(coloured, grid), bent)
 
 

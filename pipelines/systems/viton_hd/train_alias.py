@@ -19,6 +19,7 @@ from pipelines.systems.viton_hd.chain_steps import (
     alias_input,
     in_own_colours,
     misalignment,
+    own_colours,
     warped,
 )
 from pipelines.systems.viton_hd.config import ALIASConfig, GMMConfig, config_to_json
@@ -173,7 +174,7 @@ class ALIASTask(VitonHDTask):
         grid = warped_garment(gmm, given, parse).grid
         garment, mask = warped(given.garment.image, grid), warped(given.garment.mask, grid)
         if self.adds_garment:
-            garment = in_own_colours(given.garment, grid, garment, mask)
+            garment = in_own_colours(own_colours(given.garment), grid, garment, mask)
         misalign, divided = misalignment(parse, mask)
         return Condition(alias_input(given.person, garment), parse, divided, misalign)
 

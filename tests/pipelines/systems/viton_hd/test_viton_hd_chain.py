@@ -156,6 +156,7 @@ def test_garments_lose_their_background_where_the_picture_is_made_on_them(inputs
     bent = steps.warped(garment.conditions.image, found.grid)
     wanted = bent
     if adds_garment:
-        wanted = steps.in_own_colours(garment.conditions, found.grid, bent, found.mask)
+        coloured = steps.own_colours(garment.conditions)
+        wanted = steps.in_own_colours(coloured, found.grid, bent, found.mask)
         assert not torch.equal(wanted, bent)
     torch.testing.assert_close(found.garment, wanted)
