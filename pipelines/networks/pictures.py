@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 from torch import Tensor
+from torch.nn import functional as F
 
 from pipelines.types import Image, Size
 
@@ -45,6 +46,18 @@ def resized(picture: NDArray[np.uint8], size: Size, *, nearest: bool = False) ->
     how = PilImage.Resampling.NEAREST if nearest else PilImage.Resampling.BILINEAR
     made = PilImage.fromarray(picture).resize((size.width, size.height), how)
     return np.asarray(made, np.uint8)
+
+
+def resized_levels(maps: Tensor, size: Size) -> Tensor:
+    """Levels ``[B, C, h, w]`` in 0..255 at another size, ``float32``, as Pillow resizes bytes.
+
+    Like Pillow it rounds to whole levels after each axis; at a tie it may be 1 beside it.
+    """
+    values = maps.double()
+    for side in ((values.shape[-2], size.width), (size.height, size.width)):
+        found = F.interpolate(values, side, mode="bilinear", antialias=True)
+        values = (found + 0.5).floor()
+    return values.float()
 
 
 def as_levels(picture: Tensor) -> NDArray[np.float32]:

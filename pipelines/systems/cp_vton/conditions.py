@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from pipelines.body import scaled
 from pipelines.labels import CLOTH_CPVTON, LIP20
-from pipelines.networks.pictures import levels, resized
+from pipelines.networks.pictures import levels, resized, resized_levels
 from pipelines.preprocess.pose_heatmap import pose_squares
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.cp_vton.config import CPVTONConfig
@@ -124,14 +123,9 @@ def coarse_body(body: Mask) -> NDArray[np.uint8]:
 def enlarged(coarse: Tensor) -> Tensor:
     """Coarse shapes ``uint8 [B, 1, 16, 12]`` at full size: ``float32 [B, 1, 256, 192]``, -1..1.
 
-    To the last bit what Pillow makes of them, which rounds to whole levels in between.
+    What Pillow makes of them.
     """
-    height, width = PUBLISHED_SIZE
-    values = coarse.float()
-    for size in ((coarse.shape[-2], width), (height, width)):
-        bent = F.interpolate(values, size=size, mode="bilinear", align_corners=False)
-        values = (bent + 0.5).floor()
-    return (values.div(255) - 0.5).div(0.5)
+    return (resized_levels(coarse, PUBLISHED_SIZE).div(255) - 0.5).div(0.5)
 
 
 def photo_channels(seen: Tensor) -> Tensor:

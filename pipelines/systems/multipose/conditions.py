@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from pipelines.body import scaled
 from pipelines.labels import LIP20
-from pipelines.networks.pictures import levels, resized
+from pipelines.networks.pictures import levels, resized, resized_levels
 from pipelines.networks.pose_maps import joint_squares
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.multipose.config import ConditionsConfig
@@ -109,6 +108,5 @@ def pose_conditions(
 
 def coarse_shape(bodies: Tensor, factor: int) -> Tensor:
     """Bodies ``float32 [B, 1, 256, 192]``, 0 or 1, reduced by a factor and enlarged again: 0..1."""
-    least = [max(1, side // factor) for side in WORKING_SIZE]
-    coarse = F.interpolate(bodies, least, mode="bilinear", antialias=True)
-    return F.interpolate(coarse, list(WORKING_SIZE), mode="bilinear").clamp(0, 1)
+    least = Size(*(max(1, side // factor) for side in WORKING_SIZE))
+    return resized_levels(resized_levels(255 * bodies, least), WORKING_SIZE) / 255

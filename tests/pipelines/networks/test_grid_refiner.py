@@ -58,13 +58,13 @@ def test_a_shift_is_learnt():
     network = GridRefiner(1, width=16)
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     wanted = torch.linspace(-0.5, 0.5, 8)[:, None, None, None]
-    for _ in range(60):
+    for _ in range(120):
         offsets = network(wanted.expand(8, 1, *REFINED))
         loss = (offsets[:, :1] - wanted).abs().mean() + offsets[:, 1:].abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert float(loss.detach()) < 0.2, "0.29 without learning anything"
+    assert float(loss.detach()) < 0.12, "0.29 without learning anything"
 
 
 def test_widths_that_cannot_be_normalised_are_refused():

@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from trainer_runs import lines, run_trainer, weights_of
 from tryon_roots import garment, person, small_root
 
 from pipelines.checkpoint_files import read_metadata
@@ -34,20 +35,9 @@ def packs(tmp_path_factory):
     return str(tmp_path_factory.mktemp("packs"))
 
 
-def trained(stage, root, packs, out, *, steps=1, resume=False, report=None, **settings):
-    name = f"acgpn.{stage}"
-    defaults = TRAINERS[name][0].defaults
-    values = {**defaults, **{n: v for n, v in {**NARROW, **FAST}.items() if n in defaults}}
-    values |= {"cache": packs, **settings}
-    request = TrainRequest(
-        name, (root,), out, steps=steps, resume=resume, settings=values,
-        device="cpu", precision="fp32",
-    )  # fmt: skip
-    return train(request, report or (lambda progress: None))
-
-
-def weights_of(result):
-    return next(path for path in result.files if path.suffix == ".safetensors")
+def trained(stage, root, packs, out, **settings):
+    usual = {**NARROW, **FAST}
+    return run_trainer(f"acgpn.{stage}", root, packs, out, usual=usual, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +49,6 @@ def chain(root, packs, tmp_path_factory):
         before = {name: str(weights_of(r)) for name, r in made.items() if name in known}
         made[stage] = trained(stage, root, packs, tmp_path_factory.mktemp(stage) / "run", **before)
     return made
-
-
-def lines(result, kind="train"):
-    folder = next(path for path in result.files if path.name == "metrics.jsonl").parent
-    rows = [json.loads(x) for x in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [row for row in rows if row["kind"] == kind]
 
 
 def test_the_body_layout(chain):

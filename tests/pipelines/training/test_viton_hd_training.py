@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from trainer_runs import lines_in, run_trainer, weights_of
 from tryon_roots import small_root
 
 from pipelines.checkpoint_files import read_metadata
@@ -29,24 +30,13 @@ def packs(tmp_path_factory):
     return str(tmp_path_factory.mktemp("packs"))
 
 
-def trained(stage, root, packs, out, *, steps=1, resume=False, notes=None, report=None, **settings):
-    defaults = TRAINERS[stage][0].defaults
-    values = {**defaults, **{n: v for n, v in {**NARROW, **FAST}.items() if n in defaults}}
-    values |= {"cache": packs, **settings}
-    request = TrainRequest(
-        stage, (root,), out, steps=steps, resume=resume, settings=values,
-        device="cpu", precision="fp32",
-    )  # fmt: skip
-
+def trained(stage, root, packs, out, *, notes=None, report=None, **settings):
     def tell(progress):
         if notes is not None and progress.note:
             notes.append(progress.note)
 
-    return train(request, report or tell)
-
-
-def weights_of(result):
-    return next(path for path in result.files if path.suffix == ".safetensors")
+    usual = {**NARROW, **FAST}
+    return run_trainer(stage, root, packs, out, usual=usual, report=report or tell, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +48,6 @@ def gmm(root, packs, tmp_path_factory):
 @pytest.fixture(scope="module")
 def seg(root, packs, tmp_path_factory):
     return trained("viton-hd.seg", root, packs, tmp_path_factory.mktemp("seg") / "run")
-
-
-def lines(folder, kind):
-    rows = [json.loads(x) for x in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [row for row in rows if row["kind"] == kind]
 
 
 def test_the_layout_network(seg):
@@ -77,7 +62,7 @@ def test_the_layout_network(seg):
     network, config = read_network(path, "viton-hd.seg")
     assert config.width == 16 and config.conditions.agnostic == "v3.2"
     assert config.conditions.size_hw == (256, 192) and config.conditions.pose_points == "body"
-    (row,) = lines(path.parent, "train")
+    (row,) = lines_in(path.parent, "train")
     assert {"loss/discriminator", "loss/seg", "loss/adversarial", "loss/cross_entropy"} <= set(row)
     # 13 labels are equally likely before anything is learnt
     assert row["loss/cross_entropy"] == pytest.approx(np.log(13), abs=0.3)
@@ -111,7 +96,7 @@ def test_the_matching_network(gmm):
     assert 0 <= gmm.figures["iou"] <= 1 and gmm.figures["constraint"] >= 0
     network, config = read_network(weights_of(gmm), "viton-hd.gmm")
     assert config.width == 16 and network.grid.size == (256, 192)
-    (row,) = lines(weights_of(gmm).parent, "train")
+    (row,) = lines_in(weights_of(gmm).parent, "train")
     total = row["loss/l1"] + row["loss/mask"] + 0.04 * row["loss/constraint"]
     assert row["loss/gmm"] == pytest.approx(total, rel=1e-4)
 
@@ -124,7 +109,7 @@ def test_the_warp_learns_from_predicted_layouts(root, packs, gmm, seg, tmp_path)
             "viton-hd.gmm", root, packs, tmp_path / str(share), predicted_share=share, **options
         )
         assert {"iou", "predicted/iou", "predicted/inner_ssim"} <= set(result.figures)
-        losses[share] = lines(tmp_path / str(share), "train")[0]["loss/gmm"]
+        losses[share] = lines_in(tmp_path / str(share), "train")[0]["loss/gmm"]
     assert losses[0.0] != losses[1.0], "another layout bends the garment otherwise"
 
 
@@ -136,7 +121,7 @@ def test_a_refiner_is_trained_on_top_of_a_spline(root, packs, gmm, tmp_path):
     network, config = read_network(weights_of(result), "viton-hd.gmm")
     assert (config.width, config.refine_width) == (16, 16)
     assert {"iou", "spline/iou"} <= set(result.figures)
-    (row,) = lines(tmp_path / "run", "train")
+    (row,) = lines_in(tmp_path / "run", "train")
     spline = row["loss/l1"] + row["loss/mask"] + 0.04 * row["loss/constraint"]
     refined = row["loss/refined_l1"] + row["loss/refined_coarse"] + row["loss/refined_mask"]
     assert row["loss/gmm"] == pytest.approx(
@@ -163,7 +148,7 @@ def test_the_image_generator_and_the_three_files_together(root, packs, gmm, seg,
     assert set(result.figures) == wanted | {f"predicted/{name}" for name in wanted}
     # the photo is kept outside the region, so most of the picture is right
     assert result.figures["ssim"] > result.figures["region_ssim"]
-    (row,) = lines(tmp_path / "run", "train")
+    (row,) = lines_in(tmp_path / "run", "train")
     total = row["loss/l1"] + row["loss/adversarial"] + 10 * row["loss/features"]
     assert row["loss/alias"] == pytest.approx(total, rel=1e-4)
     path = weights_of(result)
@@ -185,7 +170,7 @@ def test_the_difference_to_the_garment_and_its_likeness(root, packs, gmm, tmp_pa
         "viton-hd.alias", root, packs, tmp_path / "run", perceptual="none", gan_weight=0.0,
         gmm=str(weights_of(gmm)), adds_garment=True, ssim_weight=2.0, l1_weight=3.0,
     )  # fmt: skip
-    (row,) = lines(tmp_path / "run", "train")
+    (row,) = lines_in(tmp_path / "run", "train")
     assert 0 < row["loss/ssim"] < 2
     total = 3 * row["loss/l1"] + 2 * row["loss/ssim"]
     assert row["loss/alias"] == pytest.approx(total, rel=1e-4)
@@ -207,7 +192,7 @@ def test_a_light_is_trained_alone_and_then_with_the_picture(root, packs, gmm, tm
     assert any(bool(head.weight.any()) for head in network.light.heads), "it has learnt"
     kept = network.state_dict()
     assert all(torch.equal(tensor, kept[name]) for name, tensor in before.state_dict().items())
-    (row,) = lines(tmp_path / "alone", "train")
+    (row,) = lines_in(tmp_path / "alone", "train")
     assert 0 < row["loss/alias"] == pytest.approx(3 * row["loss/l1"], rel=1e-4)
     both = trained(
         "viton-hd.alias", root, packs, tmp_path / "both", start=str(weights_of(alone)), **options
@@ -273,7 +258,7 @@ def test_the_warp_is_trained_on_with_the_picture(root, packs, gmm, tmp_path):
     for name, tensor in before.named_buffers():
         # statistics stay as they were
         assert torch.equal(dict(after.named_buffers())[name], tensor), name
-    assert {"loss/warp", "loss/l1"} <= set(lines(tmp_path / "run", "train")[0])
+    assert {"loss/warp", "loss/l1"} <= set(lines_in(tmp_path / "run", "train")[0])
 
 
 def test_settings_of_the_row_reach_their_stage():
@@ -353,7 +338,7 @@ def test_two_hundred_steps_learn_the_drawn_persons(root, packs, gmm, tmp_path, s
     if stage == "viton-hd.alias":
         options["gmm"] = str(weights_of(gmm))
     result = trained(stage, root, packs, tmp_path / "run", steps=200, **options)
-    rows = lines(tmp_path / "run", "train")
+    rows = lines_in(tmp_path / "run", "train")
     name = {"viton-hd.seg": "loss/cross_entropy", "viton-hd.gmm": "loss/gmm"}.get(stage, "loss/l1")
     assert rows[-1][name] < 0.7 * rows[0][name]
     if stage == "viton-hd.seg":

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from trainer_runs import lines, run_trainer, weights_of
 from tryon_roots import garment, person, small_root
 
 from pipelines.checkpoint_files import read_metadata
@@ -12,7 +13,7 @@ from pipelines.errors import ConfigError
 from pipelines.garments.prepare import worn_part
 from pipelines.layout import CP_VTON
 from pipelines.networks.tps_grid import TpsGrid
-from pipelines.registry import TRAINERS, train
+from pipelines.registry import TRAINERS
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton.chain import bent
 from pipelines.systems.viton.conditions import garment_conditions, person_conditions
@@ -23,7 +24,6 @@ from pipelines.systems.viton.train_settings import ROW
 from pipelines.systems.viton.train_tasks import total_variation
 from pipelines.systems.viton.warp import GRID_SIZE, VITON, control_points
 from pipelines.systems.viton.weights import read_network, read_networks
-from pipelines.training.request import TrainRequest
 from pipelines.training.tryon_augment import augmented
 from pipelines.training.tryon_settings import AugmentSettings
 
@@ -42,21 +42,7 @@ def packs(tmp_path_factory):
 
 
 def trained(name, root, packs, out, *, steps=2, **settings):
-    values = {**TRAINERS[name][0].defaults, "cache": packs, **settings}
-    request = TrainRequest(
-        name, (root,), out, steps=steps, settings=values, device="cpu", precision="fp32"
-    )
-    return train(request, lambda progress: None)
-
-
-def weights_of(result):
-    return next(path for path in result.files if path.suffix == ".safetensors")
-
-
-def lines(result):
-    folder = next(path for path in result.files if path.name == "metrics.jsonl").parent
-    rows = [json.loads(x) for x in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [row for row in rows if row["kind"] == "train"]
+    return run_trainer(name, root, packs, out, usual={}, steps=steps, **settings)
 
 
 @pytest.fixture(scope="module")
