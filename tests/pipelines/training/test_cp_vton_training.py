@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from trainer_runs import lines, run_trainer, weights_of
 from tryon_roots import garment, person, small_root
 
 from pipelines.checkpoint_files import read_metadata
@@ -41,20 +42,9 @@ def packs(tmp_path_factory):
     return str(tmp_path_factory.mktemp("packs"))
 
 
-def trained(name, root, packs, out, *, steps=1, resume=False, report=None, **settings):
-    defaults = TRAINERS[name][0].defaults
-    values = {**defaults, **{n: v for n, v in {**NARROW, **FAST}.items() if n in defaults}}
-    values |= {"cache": packs, **settings}
-    assert values.keys() == defaults.keys(), "settings that the trainer does not have"
-    request = TrainRequest(
-        name, (root,), out, steps=steps, resume=resume, settings=values,
-        device="cpu", precision="fp32",
-    )  # fmt: skip
-    return train(request, report or (lambda progress: None))
-
-
-def weights_of(result):
-    return next(path for path in result.files if path.suffix == ".safetensors")
+def trained(name, root, packs, out, **settings):
+    usual = {**NARROW, **FAST}
+    return run_trainer(name, root, packs, out, usual=usual, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +69,7 @@ def toms(root, packs, gmms, tmp_path_factory):
 
 
 def first_line(result):
-    path = next(path for path in result.files if path.name == "metrics.jsonl")
-    rows = [json.loads(x) for x in path.read_text().splitlines()]
-    return next(row for row in rows if row["kind"] == "train")
+    return lines(result)[0]
 
 
 def losses(row):
@@ -226,9 +214,7 @@ def test_the_two_files_dress_a_person(gmms, toms, name, system):
 )
 def test_the_learning_rate(root, packs, tmp_path, schedule, wanted):
     result = trained("cp-vton.gmm", root, packs, tmp_path / "run", steps=4, schedule=schedule)
-    path = next(path for path in result.files if path.name == "metrics.jsonl")
-    rows = [json.loads(x) for x in path.read_text().splitlines()]
-    rates = [row["lr/gmm"] for row in rows if row["kind"] == "train"]
+    rates = [row["lr/gmm"] for row in lines(result)]
     assert rates == pytest.approx([1e-4 * factor for factor in wanted])
 
 
