@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pipelines import device as devices
 from pipelines.errors import ConfigError
 from pipelines.training.ema import WeightAverage
+from pipelines.training.muon import MuonBeside
 from pipelines.training.processes import Team
 from pipelines.training.settings import LoopSettings
 from pipelines.training.task import Batch, StepInfo, Task
@@ -31,6 +32,8 @@ class Learner:
         }
         team.spread(self.modules.values())
         self.optimizers = task.optimizers(self.modules)
+        if settings.optimizer == "muon":
+            self.optimizers = {n: MuonBeside(own) for n, own in self.optimizers.items()}
         self._rates = {
             name: [group["lr"] for group in optimizer.param_groups]
             for name, optimizer in self.optimizers.items()

@@ -17,6 +17,8 @@ NARROWEST = 16
 """Channels below which torch 2.15 writes beyond its memory in the backward pass on a CPU
 (channels_last, float32)."""
 
+OPTIMIZERS = ("own", "muon")
+
 
 @dataclass(frozen=True)
 class LoopSettings:
@@ -28,6 +30,10 @@ class LoopSettings:
     """Passes over the data where the request says neither epochs nor steps nor minutes."""
     ema_decay: float = 0.999
     """Of the moving average of the weights; 0 = use the weights themselves."""
+    optimizer: str = "own"
+    """``own``, the published one; or ``muon``, Muon for all large weights and the published one
+    for the rest (our choice), from which compact networks learn much faster. For training without
+    a discriminator."""
     clip_norm: float = 0.0
     """Largest norm of an optimizer's gradients; 0 = any."""
     channels_last: bool = False
@@ -47,6 +53,7 @@ class LoopSettings:
             _need(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
         for name in ("clip_norm", "validate_every", "checkpoint_every", "checkpoint_minutes"):
             _need(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
+        _need("optimizer", self.optimizer, self.optimizer in OPTIMIZERS, " or ".join(OPTIMIZERS))
         _need("ema_decay", self.ema_decay, 0 <= self.ema_decay < 1, "0 up to, not including, 1")
 
     def defaults(self) -> dict[str, Any]:

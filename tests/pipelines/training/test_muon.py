@@ -1,0 +1,127 @@
+"""Muon beside a task's own optimizer, against the singular values of NumPy and against Adam."""
+
+import copy
+import signal
+
+import numpy as np
+import pytest
+import torch
+import toy_task
+from torch import nn
+
+from pipelines.errors import ConfigError
+from pipelines.training.muon import MuonBeside
+from pipelines.training.settings import LoopSettings
+
+RATE = 0.01
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 24, 3),
+        nn.GroupNorm(8, 24),
+        nn.ReLU(),
+        nn.Conv2d(24, 32, 3),
+        nn.Conv2d(32, 2, 1),
+    )
+
+
+def adam(network):
+    return torch.optim.Adam(network.parameters(), RATE, betas=(0.5, 0.999))
+
+
+def give_gradients(network, seed=1):
+    torch.manual_seed(seed)
+    loss = network(torch.randn(2, 3, 12, 12)).square().mean()
+    network.zero_grad()
+    loss.backward()
+    return {name: p.grad.clone() for name, p in network.named_parameters()}
+
+
+def test_a_convolution_moves_along_the_singular_vectors_of_its_gradient(network):
+    optimizer = MuonBeside(adam(network))
+    network[3].weight.grad = torch.randn(network[3].weight.shape)
+    gradient = network[3].weight.grad.flatten(1).double().numpy()
+    before = network[3].weight.detach().clone()
+    optimizer.step()
+    moved = (before - network[3].weight.detach()).flatten(1).double().numpy()
+    left, values, right = np.linalg.svd(gradient, full_matrices=False)
+    turned = left.T @ moved @ right.T
+    size = RATE * 0.2 * np.sqrt(max(moved.shape))
+    along = np.diag(turned) / size
+    assert values.max() > 1.5 * values.min()
+    assert ((along > 0.6) & (along < 1.3)).all(), "all about 1, whatever they were"
+    beside = turned - np.diag(np.diag(turned))
+    assert np.abs(beside).max() < 0.1 * size
+
+
+def test_the_rest_moves_as_by_the_tasks_own_optimizer(network):
+    plain = copy.deepcopy(network)
+    mixed, own = MuonBeside(adam(network)), adam(plain)
+    for seed in range(3):
+        gradients = give_gradients(network, seed)
+        mixed.step()
+        for name, parameter in plain.named_parameters():
+            parameter.grad = gradients[name]
+        own.step()
+    moved = dict(network.named_parameters())
+    same = {n for n, p in plain.named_parameters() if torch.equal(p, moved[n])}
+    assert same == {n for n in moved if n not in ("0.weight", "3.weight")}
+
+
+def test_the_order_in_memory_changes_nothing(network):
+    other = copy.deepcopy(network).to(memory_format=torch.channels_last)
+    for one in (network, other):
+        optimizer = MuonBeside(adam(one))
+        give_gradients(one)
+        optimizer.step()
+    assert not other[3].weight.is_contiguous()
+    for ours, theirs in zip(network.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=0.02 * RATE)
+
+
+def test_learning_rates_are_the_groups_of_the_moment(network):
+    optimizer = MuonBeside(adam(network))
+    give_gradients(network)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    before = [p.detach().clone() for p in network.parameters()]
+    optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
+
+
+class Wide(toy_task.BrightPixels):
+    """With a weight that is large enough."""
+
+    def modules(self):
+        return {
+            "net": nn.Sequential(
+                nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 2, 1)
+            )
+        }
+
+
+def test_a_resumed_run_is_the_run(tmp_path, read_metrics, last_state, assert_same):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    loop = {"optimizer": "muon"}
+    toy_task.train(whole, task=Wide(), loop=loop)
+    toy_task.train(parts, task=Wide(), loop=loop, steps=24, report=stop_at(10))
+    toy_task.train(parts, task=Wide(), loop=loop, resume=True)
+    assert read_metrics(parts) == read_metrics(whole)
+    assert_same(last_state(parts), last_state(whole))
+    assert set(last_state(whole)["learner"]["optimizers"]["net"]) == {"muon", "rest"}
+
+
+def stop_at(step):
+    def report(progress):
+        if progress.step == step and progress.losses:
+            signal.raise_signal(signal.SIGTERM)
+
+    return report
+
+
+def test_an_unknown_optimizer_is_refused():
+    with pytest.raises(ConfigError, match="own or muon"):
+        LoopSettings(optimizer="sgd")
