@@ -42,6 +42,9 @@ _REACH = 8.0
 _LARGEST_CORRECTION = 40.0
 _PLAIN = 6.0
 """Deviation of a garment's levels below which it has no print to speak of."""
+_PRINT = (35.0, 70.0)
+"""Levels apart from a garment's main colour up to which it is folds and light, and from which on
+it is print."""
 _MOST_LOST = 0.5
 """Share of a garment's contrasts that is given back at most."""
 _LOWER = (
@@ -232,11 +235,12 @@ def garment_colours(
 
 
 def contrast_kept(picture: Floats, warped: Floats, where: Mask) -> Floats:
-    """The picture, levels ``float32 [h, w, 3]``, with the contrasts of the bent garment.
+    """The picture, levels ``float32 [h, w, 3]``, with the contrasts of the bent garment's print.
 
     Networks that cannot know a print's place to the pixel paint it faint. By how much tells the
     regression of picture on garment over ``where`` ``bool [h, w]``; that share of the garment's
-    contrasts is given back there. Plain garments stay as they are.
+    contrasts is given back there. Plain garments stay as they are, and so do the weak contrasts
+    of all (``_PRINT``): folds of the product photo are not those of the garment when it is worn.
     """
     if not where.any():
         return picture
@@ -247,7 +251,10 @@ def contrast_kept(picture: Floats, warped: Floats, where: Mask) -> Floats:
     gain = (apart * (made - made.mean(0))).mean(0) / np.maximum(variance, _PLAIN**2)
     lost = np.where(variance < _PLAIN**2, 0, 1 - np.clip(gain, 1 - _MOST_LOST, 1))
     kept = picture.copy()
-    kept[where] += (lost * apart).astype(np.float32)
+    beside = own - np.median(own, 0)
+    weak, strong = _PRINT
+    share = np.clip((np.abs(beside).max(1, keepdims=True) - weak) / (strong - weak), 0, 1)
+    kept[where] += (share * lost * beside).astype(np.float32)
     return kept
 
 

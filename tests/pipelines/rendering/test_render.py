@@ -265,3 +265,18 @@ def test_a_print_that_was_painted_faint_has_the_garments_contrast():
     plain = np.full_like(warped, 90) + light
     np.testing.assert_array_equal(contrast_kept(faint, plain, where), faint)
     np.testing.assert_array_equal(contrast_kept(faint, warped, where & False), faint)
+
+
+def test_folds_of_the_product_photo_that_were_left_out_stay_out():
+    columns = np.arange(30, dtype=np.float32)
+    folds = 20 * np.sin(columns / 2)[None, :, None] * np.ones((40, 1, 3), np.float32)
+    warped = 120 + folds
+    where = np.ones((40, 30), bool)
+    flat = (0.4 * folds + 120).astype(np.float32)
+    np.testing.assert_array_equal(contrast_kept(flat, warped, where), flat)
+    printed = np.concatenate((warped, np.full((40, 10, 3), 250, np.float32)), 1)
+    faint = (0.6 * printed + 50).astype(np.float32)
+    kept = contrast_kept(faint, printed, np.ones((40, 40), bool))
+    given = (kept - faint)[:, :, 0]
+    assert given[:, 30:].min() > 20, "the print comes back"
+    assert np.abs(given[:, :30]).max() < 8, "the folds hardly do"
