@@ -15,9 +15,10 @@ from pipelines.systems.acgpn.chain_steps import Layout, g1_input, g2_input, made
 from pipelines.systems.acgpn.conditions import CHANNELS
 from pipelines.systems.acgpn.config import ACGPNConfig, config_to_json
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE, Warped
-from pipelines.systems.acgpn.train_data import CHANGEABLE, Examples, examples, unpacked
+from pipelines.systems.acgpn.train_data import CHANGEABLE, Examples, examples
 from pipelines.systems.acgpn.train_settings import SharedSettings
 from pipelines.systems.acgpn.weights import build_network
+from pipelines.training.pair_data import unpacked
 from pipelines.training.task import Batch, Modules, StepInfo, scheduled
 from pipelines.training.tryon_forcing import Helpers, forced, judging
 from pipelines.training.tryon_gan import Adversary

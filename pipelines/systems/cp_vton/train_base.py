@@ -17,13 +17,14 @@ from pipelines.systems.cp_vton.config import (
     config_to_json,
 )
 from pipelines.systems.cp_vton.networks import GMM
-from pipelines.systems.cp_vton.train_data import CHANGEABLE, Examples, examples, unpacked
+from pipelines.systems.cp_vton.train_data import CHANGEABLE, Examples, examples
 from pipelines.systems.cp_vton.train_settings import (
     MatchingSettings,
     SharedSettings,
     TOMSettings,
 )
 from pipelines.systems.cp_vton.weights import build_network
+from pipelines.training.pair_data import unpacked
 from pipelines.training.task import Batch, Modules, StepInfo, scheduled
 from pipelines.training.tryon_settings import AugmentSettings
 from pipelines.training.tryon_task import TaskData, TryOnTask, figure_rows

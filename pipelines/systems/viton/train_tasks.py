@@ -22,7 +22,7 @@ from pipelines.systems.viton.networks import (
     RefinementNetwork,
     composed,
 )
-from pipelines.systems.viton.train_data import CHANGEABLE, Examples, examples, unpacked
+from pipelines.systems.viton.train_data import CHANGEABLE, Examples, examples
 from pipelines.systems.viton.train_settings import (
     CoarseSettings,
     NetworkSettings,
@@ -30,6 +30,7 @@ from pipelines.systems.viton.train_settings import (
     SharedSettings,
 )
 from pipelines.systems.viton.warp import GRID_SIZE, VITON
+from pipelines.training.pair_data import unpacked
 from pipelines.training.task import Batch, Loss, Modules, StepInfo, scheduled
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
 from pipelines.training.tryon_perceptual import Perceptual

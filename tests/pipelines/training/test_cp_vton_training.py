@@ -16,11 +16,12 @@ from pipelines.networks.losses import grid_regularisation
 from pipelines.registry import TRAINERS, train
 from pipelines.segmentation.parser_network import ParserConfig, build_parser
 from pipelines.stage import GarmentInputs, PersonInputs
-from pipelines.systems.cp_vton.train_data import examples, recipe, unpacked
+from pipelines.systems.cp_vton.train_data import examples, recipe
 from pipelines.systems.cp_vton.train_settings import PLUS_ROW, ROW
 from pipelines.systems.cp_vton.tryon import CPVTONPlusTryOn, CPVTONTryOn
 from pipelines.systems.cp_vton.weights import read_network, read_networks
 from pipelines.training.export import WeightsMetadata, write_weights
+from pipelines.training.pair_data import unpacked
 from pipelines.training.request import TrainRequest
 from pipelines.training.tryon_data import find_root, load_pack
 

@@ -19,11 +19,12 @@ from pipelines.systems.viton.chain import bent
 from pipelines.systems.viton.conditions import garment_conditions, person_conditions
 from pipelines.systems.viton.config import VITONConfig
 from pipelines.systems.viton.networks import PUBLISHED_SIZE
-from pipelines.systems.viton.train_data import CHANGEABLE, examples, kept_arrays, unpacked
+from pipelines.systems.viton.train_data import CHANGEABLE, examples, kept_arrays
 from pipelines.systems.viton.train_settings import ROW
 from pipelines.systems.viton.train_tasks import total_variation
 from pipelines.systems.viton.warp import GRID_SIZE, VITON, control_points
 from pipelines.systems.viton.weights import read_network, read_networks
+from pipelines.training.pair_data import unpacked
 from pipelines.training.tryon_augment import augmented
 from pipelines.training.tryon_settings import AugmentSettings
 
