@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from pipelines.networks.losses import discriminator_loss, feature_matching_loss, generator_loss
 from pipelines.networks.patchgan import MultiscaleDiscriminator
+from pipelines.training.initialisation import normal_started
 from pipelines.training.task import Loss, Modules
 from pipelines.training.tryon_settings import GanSettings
-from pipelines.training.tryon_task import normal_started
 
 _BETAS = (0.5, 0.999)
 

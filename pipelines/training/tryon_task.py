@@ -11,8 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.checkpoint_manifest import TrainingData
-from pipelines.networks.correlation import GeometricMatcher
-from pipelines.networks.pyramid import Pyramid
 from pipelines.training.sources import TensorSource
 from pipelines.training.task import Batch, Modules, Task
 from pipelines.training.tryon_augment import Changeable, augmented
@@ -29,9 +27,6 @@ E = TypeVar("E")
 JUDGED_AT_ONCE = 16
 SHOWN = 8
 """Examples on a sheet."""
-
-INITIAL_DEVIATION = 0.02
-"""Of the published initialisations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,48 +124,6 @@ class TryOnTask(Task, Generic[E]):
             "data": [row.name for row in self.data.described],
             "examples": len(self.data.train),
         }
-
-
-def xavier_started(network: nn.Module) -> nn.Module:
-    """Xavier's normal initialisation with a gain of 0.02, no bias: the published one.
-
-    Parts of our own (``Pyramid``) stay as they are.
-    """
-    for module in _published_convolutions(network):
-        # spectral normalisation keeps the weight under this name
-        weight = getattr(module, "weight_orig", module.weight)
-        nn.init.xavier_normal_(weight, INITIAL_DEVIATION)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    return network
-
-
-def normal_started(network: nn.Module) -> nn.Module:
-    """Normal initialisation of a deviation of 0.02, pix2pixHD's; biases are as torch has them.
-
-    Parts of our own (``Pyramid``) stay as they are.
-    """
-    for module in _published_convolutions(network):
-        nn.init.normal_(module.weight, 0.0, INITIAL_DEVIATION)
-    return network
-
-
-def _published_convolutions(network: nn.Module) -> Iterator[nn.Conv2d]:
-    if isinstance(network, Pyramid):
-        return
-    if isinstance(network, nn.Conv2d):
-        yield network
-    for part in network.children():
-        yield from _published_convolutions(part)
-
-
-def matcher_started(network: GeometricMatcher) -> GeometricMatcher:
-    """The features of a matching network start as published (``normal_started``), the rest as
-    torch starts it.
-    """  # noqa: D205 - one sentence
-    for part in (network.extractionA, network.extractionB):
-        normal_started(part)
-    return network
 
 
 def figure_rows(figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:

@@ -18,12 +18,13 @@ from pipelines.systems.acgpn.networks import PUBLISHED_SIZE, Warped
 from pipelines.systems.acgpn.train_data import CHANGEABLE, Examples, examples
 from pipelines.systems.acgpn.train_settings import SharedSettings
 from pipelines.systems.acgpn.weights import build_network
+from pipelines.training.initialisation import normal_started
 from pipelines.training.pair_data import unpacked
 from pipelines.training.task import Batch, Modules, StepInfo, scheduled
 from pipelines.training.tryon_forcing import Helpers, forced, judging
 from pipelines.training.tryon_gan import Adversary
 from pipelines.training.tryon_settings import AugmentSettings, GanSettings
-from pipelines.training.tryon_task import TaskData, TryOnTask, normal_started
+from pipelines.training.tryon_task import TaskData, TryOnTask
 
 S = TypeVar("S", bound=GanSettings)
 

@@ -20,6 +20,7 @@ from pipelines.systems.acgpn.train_base import (
 )
 from pipelines.systems.acgpn.train_data import Examples
 from pipelines.systems.acgpn.train_settings import USettings
+from pipelines.training.initialisation import normal_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import (
     Averages,
@@ -28,7 +29,7 @@ from pipelines.training.tryon_figures import (
     pixels,
     sheet,
 )
-from pipelines.training.tryon_task import figure_rows, normal_started
+from pipelines.training.tryon_task import figure_rows
 
 _WHITE = 1.0
 _PERCEPTUAL = {"warp": 1.0, "composed": 10.0, "refined": 20.0}

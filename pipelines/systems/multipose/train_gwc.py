@@ -11,14 +11,13 @@ from torch import Tensor, nn
 
 from pipelines.networks.losses import grid_regularisation
 from pipelines.networks.spline_matcher import Warped
-from pipelines.systems.multipose.networks import GWC
 from pipelines.systems.multipose.train_base import MultiPoseTask, bent, optimizer_of, shape_of
 from pipelines.systems.multipose.train_data import Examples
 from pipelines.systems.multipose.train_settings import GWCSettings
 from pipelines.systems.multipose.weights import build_network
+from pipelines.training.initialisation import matcher_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, add_warp_figures, pixels, sheet
-from pipelines.training.tryon_task import normal_started
 
 _WHITE = 1.0
 
@@ -30,11 +29,7 @@ class GWCTask(MultiPoseTask[GWCSettings]):
 
     def modules(self) -> dict[str, nn.Module]:
         """The network; its feature extraction starts as published (normal, 0.02)."""
-        network = build_network(self.config)
-        assert isinstance(network, GWC)  # noqa: S101 - what the family's config builds
-        normal_started(network.extractionA)
-        normal_started(network.extractionB)
-        return {"gwc": self.started(network)}
+        return {"gwc": self.started(matcher_started(build_network(self.config)))}
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """Adam."""

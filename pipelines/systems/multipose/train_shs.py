@@ -19,11 +19,11 @@ from pipelines.systems.multipose.networks import LABELS, shs_channels
 from pipelines.systems.multipose.train_base import MultiPoseTask, shares
 from pipelines.systems.multipose.train_settings import SHSSettings
 from pipelines.systems.multipose.weights import build_network
+from pipelines.training.initialisation import normal_started
 from pipelines.training.label_weights import equalised_weights
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import label_pixels, pixels, sheet
 from pipelines.training.tryon_gan import Adversary
-from pipelines.training.tryon_task import normal_started
 
 
 class SHSTask(MultiPoseTask[SHSSettings]):

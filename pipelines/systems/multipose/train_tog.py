@@ -16,10 +16,10 @@ from pipelines.systems.multipose.train_base import MultiPoseTask
 from pipelines.systems.multipose.train_data import Examples
 from pipelines.systems.multipose.train_settings import TOGSettings
 from pipelines.systems.multipose.weights import build_network
+from pipelines.training.initialisation import normal_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
 from pipelines.training.tryon_gan import Adversary
-from pipelines.training.tryon_task import normal_started
 
 Shown = tuple[Tensor, Tensor]
 """Segmentation ``[B, 20, 256, 192]`` in 0..1 and bent garment ``[B, 3, 256, 192]`` in -1..1."""

@@ -30,12 +30,13 @@ from pipelines.systems.viton_hd.train_gmm import warp_loss, warped_garment
 from pipelines.systems.viton_hd.train_layouts import Layouts
 from pipelines.systems.viton_hd.train_settings import ALIASSettings, GMMSettings
 from pipelines.systems.viton_hd.weights import build_network
+from pipelines.training.initialisation import xavier_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_export import export_network
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
 from pipelines.training.tryon_perceptual import Perceptual
 from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, figure_rows, xavier_started
+from pipelines.training.tryon_task import TaskData, figure_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,6 +23,7 @@ from pipelines.systems.viton_hd.train_base import VitonHDTask
 from pipelines.systems.viton_hd.train_data import Examples, examples
 from pipelines.systems.viton_hd.train_layouts import Layouts
 from pipelines.systems.viton_hd.train_settings import GMMSettings
+from pipelines.training.initialisation import matcher_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_augment import relit
 from pipelines.training.tryon_figures import (
@@ -34,7 +35,7 @@ from pipelines.training.tryon_figures import (
     ssim_maps,
 )
 from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, figure_rows, matcher_started
+from pipelines.training.tryon_task import TaskData, figure_rows
 from pipelines.types import Size
 
 _WHITE = 1.0

@@ -26,10 +26,11 @@ from pipelines.systems.viton_hd.train_data import examples
 from pipelines.systems.viton_hd.train_layouts import predicted_ids
 from pipelines.systems.viton_hd.train_settings import SegSettings
 from pipelines.systems.viton_hd.weights import build_network
+from pipelines.training.initialisation import xavier_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import label_pixels, pixels, sheet
 from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, xavier_started
+from pipelines.training.tryon_task import TaskData
 from pipelines.types import ParseMap
 
 INPUT_CHANNELS = 21
