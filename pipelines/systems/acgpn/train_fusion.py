@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -26,7 +25,6 @@ from pipelines.systems.acgpn.train_settings import GSettings
 from pipelines.training.strokes import stroke_masks
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
-from pipelines.training.tryon_task import figure_rows
 
 Shown = tuple[Tensor, Tensor, Tensor]
 """What of the photo is kept [B, 3, ...], labels [B, 14, ...] and garment [B, 3, ...]."""
@@ -124,10 +122,6 @@ class GTask(ACGPNTask[GSettings]):
         kept, _, worn = shown
         pictures = (kept, given.garment.image, worn, made, given.image)
         return sheet([pixels(picture) for picture in pictures])
-
-    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-        """Figure and value."""
-        return figure_rows(figures)
 
 
 def true_inputs(given: Examples, strokes: Tensor) -> Shown:

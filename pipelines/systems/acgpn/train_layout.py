@@ -26,7 +26,6 @@ from pipelines.systems.acgpn.train_data import Examples
 from pipelines.systems.acgpn.train_settings import G1Settings, G2Settings, LayoutSettings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, label_pixels, pixels, sheet
-from pipelines.training.tryon_task import figure_rows
 
 PARTS = (
     ACGPN14.HAIR, ACGPN14.FACE, ACGPN14.LEFT_ARM, ACGPN14.RIGHT_ARM, ACGPN14.PANTS,
@@ -165,10 +164,6 @@ class G2Task(LayoutTask[G2Settings]):
         upper = [m * int(ACGPN14.UPPER) for m in (found.long(), given.worn[:, 0].long())]
         drawn = [label_pixels(ids, ACGPN14) for ids in (body, *upper)]
         return sheet([pixels(given.image), pixels(given.garment.image), *drawn])
-
-    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-        """Figure and value."""
-        return figure_rows(figures)
 
 
 def _bytes(ids: Tensor) -> NDArray[np.uint8]:

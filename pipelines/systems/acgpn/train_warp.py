@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -29,7 +28,6 @@ from pipelines.training.tryon_figures import (
     pixels,
     sheet,
 )
-from pipelines.training.tryon_task import figure_rows
 
 _WHITE = 1.0
 _PERCEPTUAL = {"warp": 1.0, "composed": 10.0, "refined": 20.0}
@@ -153,10 +151,6 @@ class UTask(ACGPNTask[USettings]):
             on_white(given.image * given.worn, given.worn),
         )
         return sheet([pixels(picture) for picture in pictures])
-
-    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-        """Figure and value."""
-        return figure_rows(figures)
 
 
 def on_white(garment: Tensor, mask: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ _HALF = 0.5
 class GMMTask(CPVTONTask[MatchingSettings]):
     """``GMM``: the bent garment is to look like the one that is worn, on white."""
 
-    best, trained, number = "iou", "gmm", 0
+    best, trained = "iou", "gmm"
 
     def new_network(self) -> nn.Module:
         """The features start as published (normal, 0.02), the rest as torch starts it."""
@@ -46,7 +46,7 @@ class GMMTask(CPVTONTask[MatchingSettings]):
         if s.mask_weight:
             logged["mask"] = (warp.mask - given.worn.mask).abs().mean()
             loss = loss + s.mask_weight * logged["mask"]
-        yield "gmm", loss, {f"loss/{name}": value for name, value in logged.items()}
+        yield "gmm", loss, self.named(logged)
 
     def _shown(self, given: Examples, info: StepInfo) -> Tensor | None:
         """What a step shows of the garments; None: what they are."""

@@ -149,7 +149,7 @@ def test_the_perceptual_loss(root, packs, tmp_path, small_vgg):
 def small_vgg(monkeypatch):
     """In place of VGG19 the mean of each square of 8 pixels."""
     monkeypatch.setattr(
-        "pipelines.systems.multipose.train.find_perceptual", lambda kind, weights, tell: Squares()
+        "pipelines.training.tryon_setup.find_perceptual", lambda kind, weights, tell: Squares()
     )
 
 
