@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from pipelines.checkpoint_files import load_into, named
 from pipelines.checkpoint_manifest import TrainingData
+from pipelines.errors import ConfigError
 from pipelines.training import pair_data
 from pipelines.training.sources import TensorSource
 from pipelines.training.task import Batch, Modules, StepInfo, Task, scheduled
@@ -82,6 +84,8 @@ class TryOnTask(Task, Generic[E, C, S]):
     """Of a config of the system the values to store."""
     before: ClassVar[tuple[str, ...]] = ()
     """Stages whose networks predict what this one is shown."""
+    added: ClassVar[tuple[str, ...]] = ()
+    """How names of the tensors begin that a setting adds: weights to go on from may lack them."""
     prefix = ""
     """Of logged losses, where several tasks are trained together."""
 
@@ -157,10 +161,20 @@ class TryOnTask(Task, Generic[E, C, S]):
     def started(self, network: nn.Module) -> nn.Module:
         """The network with the weights to go on from, where there are any.
 
-        Parts of our own that these weights do not have are new.
+        Raises ``ConfigError`` where these lack more than what a setting has ``added``,
+        ``InputError`` where they do not fit otherwise.
         """
-        if self.start is not None:
-            network.load_state_dict({**network.state_dict(), **self.start.state})
+        if self.start is None:
+            return network
+        state, own = self.start.state, network.state_dict()
+        lacking = [n for n in own if n not in state and not n.startswith(self.added)]
+        if lacking:
+            raise ConfigError(
+                f"{self.start.path}: no start for {self.family}; {named(lacking, 'missing')}",
+                code="other_network",
+                hint=f"Name weights that vtonctl train {self.family} has written.",
+            )
+        load_into(network, {**own, **state}, self.start.path)
         return network
 
     def predicts(self, modules: Modules) -> bool:

@@ -39,6 +39,8 @@ L = TypeVar("L", bound=LayoutSettings)
 class LayoutTask(ACGPNTask[L]):
     """One of the two networks of the layout, or its coarse network alone."""
 
+    added = ("coarse.", "coarse_share")
+
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """Adam for each; of the network the coarse one where that alone is trained."""
         network: Any = modules[self.trained]

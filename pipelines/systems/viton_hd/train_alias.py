@@ -51,7 +51,7 @@ class Condition:
 class ALIASTask(VitonHDTask[ALIASConfig, ALIASSettings]):
     """``ALIASGenerator`` against a discriminator that sees the layout and a picture."""
 
-    best, trained = "region_ssim", "alias"
+    best, trained, added = "region_ssim", "alias", ("light.",)
 
     @property
     def joint(self) -> bool:

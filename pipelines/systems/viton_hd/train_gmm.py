@@ -44,7 +44,7 @@ _COARSE = (2, 4, 8)
 class GMMTask(VitonHDTask[GMMConfig, GMMSettings]):
     """``GMM``, shown the true layout of the garment, as published, or predicted ones."""
 
-    best, trained = "iou", "gmm"
+    best, trained, added = "iou", "gmm", ("refiner.",)
 
     @cached_property
     def layouts(self) -> Layouts:

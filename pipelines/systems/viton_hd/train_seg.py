@@ -36,6 +36,7 @@ class SegTask(VitonHDTask[SegConfig, SegSettings]):
     """``SegGenerator`` against a discriminator that sees its input and a layout."""
 
     best, trained, label_set = "miou", "seg", VITONHD13.__name__
+    added = ("coarse.", "coarse_share")
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if it is used, the discriminator."""
