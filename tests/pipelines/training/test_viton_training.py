@@ -1,6 +1,7 @@
 """VITON's trainers on a small drawn root: from files to weights that inference reads."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -126,6 +127,14 @@ def test_the_refinement(refine):
         assert 0 < row["loss/share"] < 0.5 and row["loss/variation"] > 0
     # before anything is learnt about half of the garment is taken
     assert 0.2 < refine.figures["share"] < 0.8
+
+
+@pytest.mark.parametrize("stage", ["viton.coarse", "viton.refine"])
+def test_a_resumed_run_is_the_run_that_was_not_interrupted(
+    root, packs, coarse, check_resume, stage
+):
+    options = {"coarse": str(weights_of(coarse))} if stage == "viton.refine" else {}
+    check_resume(partial(trained, stage, root, packs, **options, **FAST))
 
 
 def test_both_files_belong_together(coarse, refine):
