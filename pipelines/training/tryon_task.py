@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from pipelines.checkpoint_files import load_into, named
+from pipelines import checkpoint_files
 from pipelines.checkpoint_manifest import TrainingData
 from pipelines.errors import ConfigError
 from pipelines.training import pair_data
@@ -169,12 +169,13 @@ class TryOnTask(Task, Generic[E, C, S]):
         state, own = self.start.state, network.state_dict()
         lacking = [n for n in own if n not in state and not n.startswith(self.added)]
         if lacking:
+            names = checkpoint_files.named(lacking, "missing")
             raise ConfigError(
-                f"{self.start.path}: no start for {self.family}; {named(lacking, 'missing')}",
+                f"{self.start.path}: no start for {self.family}; {names}",
                 code="other_network",
                 hint=f"Name weights that vtonctl train {self.family} has written.",
             )
-        load_into(network, {**own, **state}, self.start.path)
+        checkpoint_files.load_into(network, {**own, **state}, self.start.path)
         return network
 
     def predicts(self, modules: Modules) -> bool:

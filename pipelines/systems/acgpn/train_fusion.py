@@ -15,11 +15,7 @@ from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.chain_steps import arms_of, g_input, kept_of_photo
 from pipelines.systems.acgpn.conditions import CHANNELS
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE
-from pipelines.systems.acgpn.train_base import (
-    ACGPNTask,
-    judged_noise,
-    step_noise,
-)
+from pipelines.systems.acgpn.train_base import ACGPNTask, judged_noise, step_noise
 from pipelines.systems.acgpn.train_data import Examples
 from pipelines.systems.acgpn.train_settings import GSettings
 from pipelines.training.strokes import stroke_masks

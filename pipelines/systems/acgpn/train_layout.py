@@ -17,11 +17,7 @@ from pipelines.networks.losses import label_cross_entropy
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.chain_steps import g1_input, g2_input
 from pipelines.systems.acgpn.conditions import CHANNELS
-from pipelines.systems.acgpn.train_base import (
-    ACGPNTask,
-    judged_noise,
-    step_noise,
-)
+from pipelines.systems.acgpn.train_base import ACGPNTask, judged_noise, step_noise
 from pipelines.systems.acgpn.train_data import Examples
 from pipelines.systems.acgpn.train_settings import G1Settings, G2Settings, LayoutSettings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.systems.cp_vton.config import (
-    NECKS,
-    PLUS_GMM,
-    CPVTONConfig,
-    config_from_json,
-)
+from pipelines.systems.cp_vton.config import NECKS, PLUS_GMM, CPVTONConfig, config_from_json
 from pipelines.systems.cp_vton.train_data import recipe
 from pipelines.systems.cp_vton.train_gmm import GMMTask
 from pipelines.systems.cp_vton.train_settings import (

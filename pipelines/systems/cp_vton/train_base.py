@@ -9,16 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.networks.spline_matcher import Warped
-from pipelines.systems.cp_vton.config import (
-    CPVTONConfig,
-    config_to_json,
-)
+from pipelines.systems.cp_vton.config import CPVTONConfig, config_to_json
 from pipelines.systems.cp_vton.networks import GMM
 from pipelines.systems.cp_vton.train_data import CHANGEABLE, Examples, examples
-from pipelines.systems.cp_vton.train_settings import (
-    MatchingSettings,
-    TOMSettings,
-)
+from pipelines.systems.cp_vton.train_settings import MatchingSettings, TOMSettings
 from pipelines.systems.cp_vton.weights import build_network
 from pipelines.training.task import Batch
 from pipelines.training.tryon_task import TryOnTask

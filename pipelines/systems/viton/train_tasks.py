@@ -16,17 +16,9 @@ from pipelines.networks.spline_matcher import Warped
 from pipelines.networks.tps_grid import TpsGrid
 from pipelines.systems.viton.chain import INSIDE, bent
 from pipelines.systems.viton.config import COARSE, REFINE, VITONConfig, config_to_json
-from pipelines.systems.viton.networks import (
-    PUBLISHED_SIZE,
-    Coarse,
-    composed,
-)
+from pipelines.systems.viton.networks import PUBLISHED_SIZE, Coarse, composed
 from pipelines.systems.viton.train_data import CHANGEABLE, Examples, examples
-from pipelines.systems.viton.train_settings import (
-    CoarseSettings,
-    NetworkSettings,
-    RefineSettings,
-)
+from pipelines.systems.viton.train_settings import CoarseSettings, NetworkSettings, RefineSettings
 from pipelines.systems.viton.warp import GRID_SIZE, VITON
 from pipelines.systems.viton.weights import build_network
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
