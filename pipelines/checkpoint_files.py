@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -132,7 +132,7 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> Non
     missing = [name for name in wanted if name not in state]
     surplus = [name for name in state if name not in wanted]
     if missing or surplus:
-        words = [_named(missing, "missing"), _named(surplus, "not of this network")]
+        words = [named(missing, "missing"), named(surplus, "not of this network")]
         raise _unusable(path, "; ".join(filter(None, words)), code="wrong_weights")
     shapes = [
         f"{name} {list(state[name].shape)} instead of {list(tensor.shape)}"
@@ -140,7 +140,7 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> Non
         if state[name].shape != tensor.shape
     ]
     if shapes:
-        raise _unusable(path, _named(shapes, "of another shape"), code="wrong_weights")
+        raise _unusable(path, named(shapes, "of another shape"), code="wrong_weights")
     module.load_state_dict(dict(state), strict=True)
 
 
@@ -155,7 +155,8 @@ def _opened(path: Path, framework: str) -> Any:
         raise _damaged(path, str(error)) from None
 
 
-def _named(names: list[str], what: str) -> str:
+def named(names: Sequence[str], what: str) -> str:
+    """``what: a, b, c, d and 3 more``; empty where there are no names."""
     if not names:
         return ""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

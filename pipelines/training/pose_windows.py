@@ -6,12 +6,16 @@ and the pixels around it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.types import Size
+from pipelines.body import mirror_pose
+from pipelines.stage import PersonInputs
+from pipelines.types import Pose, Size
 
 WINDOW = 24
 """Side of the windows in pixels: a square of 11, and what resizes may soften it by."""
@@ -43,12 +47,22 @@ def pose_windows(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[
 
 
 def kept_windows(
-    pixels: NDArray[np.uint8], mirrored: NDArray[np.uint8]
+    person: PersonInputs, pixels_of: Callable[[Pose, tuple[int, int]], NDArray[np.uint8]]
 ) -> dict[str, NDArray[np.uint8]]:
-    """Windows and corners of the maps of a pose and of its mirror image, under ``MIRRORED``."""
-    made = dict(zip(MIRRORED, pose_windows(pixels), strict=True))
-    of_mirrored = zip(MIRRORED, pose_windows(mirrored), strict=True)
-    return {**made, **{f"{name}_mirrored": array for name, array in of_mirrored}}
+    """Windows ``uint8 [N, 24, 24]`` and corners ``uint8 [N, 2]`` of a pose, under ``MIRRORED``.
+
+    And, with ``_mirrored`` behind their names, of its mirror image. ``pixels_of(pose, photo_hw)``
+    draws the maps.
+    """
+    height, width = person.image.shape[:2]
+    mirrored = mirror_pose(person.pose, width)
+    plain, turned = (
+        pose_windows(pixels_of(pose, (height, width))) for pose in (person.pose, mirrored)
+    )
+    return {
+        **dict(zip(MIRRORED, plain, strict=True)),
+        **{f"{name}_mirrored": a for name, a in zip(MIRRORED, turned, strict=True)},
+    }
 
 
 def maps_of_windows(windows: Tensor, corners: Tensor, size: Size) -> Tensor:

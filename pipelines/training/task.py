@@ -60,8 +60,6 @@ class Task(ABC):
     best: str = ""
     """Figure of ``validate`` by which the best checkpoint is chosen; empty: the last is kept."""
     larger_is_better: bool = True
-    averaged: tuple[str, ...] | None = None
-    """Modules of which a moving average is kept; None = all. The others are used as they are."""
 
     @abstractmethod
     def modules(self) -> dict[str, nn.Module]:
@@ -90,6 +88,11 @@ class Task(ABC):
     @abstractmethod
     def export(self, modules: Modules, folder: Path, meta: Mapping[str, Any]) -> tuple[Path, ...]:
         """Write the final weights of the (averaged) modules and return the files."""
+
+    @property
+    def averaged(self) -> tuple[str, ...] | None:
+        """Modules of which a moving average is kept; None = all. Others are used as they are."""
+        return None
 
     def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Change a batch at random, on the device, without gradients."""

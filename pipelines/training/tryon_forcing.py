@@ -1,13 +1,14 @@
-"""What the networks before predict, in place of the truth, for those that are trained on it."""
+"""The networks that one network is trained with and that are not trained themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pipelines.training.tryon_perceptual import Perceptual
 
@@ -16,8 +17,10 @@ from pipelines.training.tryon_perceptual import Perceptual
 class Helpers:
     """Networks that are not trained here: those before, by stage, and a perceptual loss."""
 
-    networks: Mapping[str, nn.Module]
+    networks: Mapping[str, nn.Module] = field(default_factory=dict)
     perceptual: Perceptual | None = None
+    configs: Mapping[str, Any] = field(default_factory=dict)
+    """Of the networks before, by stage."""
 
     def to(self, device: torch.device) -> None:
         """Move them, in place; nothing to do where they are there."""
@@ -36,13 +39,3 @@ def judging(network: nn.Module) -> Iterator[nn.Module]:
         yield network
     finally:
         network.train(was)
-
-
-def forced(
-    count: int, share: float, generator: torch.Generator, device: torch.device
-) -> Tensor | None:
-    """Which of ``count`` examples are shown true maps, bool ``[B, 1, 1, 1]``; None: all of them."""
-    if share >= 1:
-        return None
-    drawn = torch.rand(count, generator=generator, device=device)
-    return (drawn < share)[:, None, None, None]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from pipelines.networks.losses import discriminator_loss, feature_matching_loss, generator_loss
 from pipelines.networks.patchgan import MultiscaleDiscriminator
+from pipelines.training.initialisation import normal_started
 from pipelines.training.task import Loss, Modules
 from pipelines.training.tryon_settings import GanSettings
-from pipelines.training.tryon_task import normal_started
+from pipelines.training.tryon_task import ADAM_BETAS, C, E, TryOnTask
 
-_BETAS = (0.5, 0.999)
+G = TypeVar("G", bound=GanSettings)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Adversary:
             self.name: self.settings.discriminator_learning_rate,
         }
         return {
-            name: kind(modules[name].parameters(), rate, betas=_BETAS)
+            name: kind(modules[name].parameters(), rate, betas=ADAM_BETAS)
             for name, rate in rates.items()
             if name in modules
         }
@@ -83,3 +85,25 @@ class Adversary:
             logged["features"] = feature_matching_loss(true, fake)
             loss = loss + feature_weight * logged["features"]
         return loss
+
+
+class AdversarialTask(TryOnTask[E, C, G], Generic[E, C, G]):
+    """One network against its discriminator."""
+
+    @property
+    @abstractmethod
+    def judged_channels(self) -> int:
+        """Channels that the discriminator sees: the condition, and a map or picture."""
+
+    @property
+    def adversary(self) -> Adversary:
+        """Its discriminator."""
+        return Adversary(self.trained, self.judged_channels, self.settings)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The generator and, if it is used, the discriminator."""
+        return {**super().modules(), **self.adversary.modules()}
+
+    def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
+        """Adam for each."""
+        return self.adversary.optimizers(modules)

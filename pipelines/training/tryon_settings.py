@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pipelines.training.request import TrainerInfo
 from pipelines.training.settings import LoopSettings
@@ -17,6 +17,22 @@ INPUTS = ("image", "parse", "pose", "cloth", "cloth-mask")
 SCHEDULES = ("constant", "linear", "cosine")
 """Of learning rates: constant; constant for one half of the run, then straight to 0; or a half
 cosine."""
+
+
+class Shared(Protocol):
+    """What the networks of a system are trained with alike."""
+
+    @property
+    def schedule(self) -> str:
+        """Of the learning rate, one of ``SCHEDULES``."""
+
+
+class Own(Protocol):
+    """What one network is trained with."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Of Adam."""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from torch import nn
 
 from pipelines import checkpoints
 from pipelines.checkpoint_manifest import TrainingData
 from pipelines.errors import ConfigError, InputError
-from pipelines.training.request import Progress, ReportProgress, TrainRequest
-from pipelines.training.settings import LoopSettings
+from pipelines.training.loop import run
+from pipelines.training.request import Progress, ReportProgress, TrainRequest, TrainResult
+from pipelines.training.settings import NARROWEST, LoopSettings
+from pipelines.training.task import Task
 from pipelines.training.tryon_data import (
     RowMaker,
     TryOnPack,
@@ -19,19 +23,33 @@ from pipelines.training.tryon_data import (
     joined,
     load_pack,
 )
-from pipelines.training.tryon_settings import AugmentSettings, DataSettings
-from pipelines.training.tryon_task import TaskData
+from pipelines.training.tryon_forcing import Helpers
+from pipelines.training.tryon_perceptual import Perceptual, find_perceptual
+from pipelines.training.tryon_settings import AugmentSettings, DataSettings, Settings
+from pipelines.training.tryon_task import Start, TaskData
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+H = TypeVar("H", bound=Settings)
+C = TypeVar("C")
 
-class Setup:
-    """What the trainers of all systems read from their settings alike.
 
-    Raises ``InputError`` for roots without data for try-on, ``ConfigError`` for bad settings.
+class Setup(Generic[H, C]):
+    """What the trainers of a system's networks read from their settings alike.
+
+    ``H`` are the settings that the networks share, ``C`` the networks' config. Raises
+    ``InputError`` for roots without data for try-on, ``ConfigError`` for bad settings.
     """
 
+    kind: type[H]
+    """Of ``shared``."""
+    known: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What the settings may be that are one of a few words."""
+    read: Callable[[Path, str], tuple[nn.Module, Any]]
+    """Of a file and its family: the network in evaluation mode, on the CPU, and its config."""
+    before: ClassVar[tuple[str, ...]]
+    """Stages whose weights a later one's settings of the same name may tell."""
     two_poses: ClassVar[bool] = False
     """Whether layouts may be taken that show persons in two poses."""
 
@@ -44,15 +62,61 @@ class Setup:
             find_root(path, self.settings.layout, two_poses=self.two_poses)
             for path in request.roots
         ]
+        self.shared = self.kind.of(request.settings)
+        for name, values in self.known.items():
+            refuse_unknown(name, request.settings[name], values)
+
+    def run(self, task: Task) -> TrainResult:
+        """Train."""
+        return run(task, self.loop, self.request, self._report)
 
     def tell(self, note: str) -> None:
         """Say something to the user."""
         self._report(Progress(0, None, 0, 0.0, 0.0, note=note))
 
-    def start_file(self) -> Path | None:
-        """The file of weights to go on from; None: there are none."""
-        wanted = self.settings.start
-        return checkpoints.find(wanted).path if wanted else None
+    def start(self, family: str, name: str | None = None) -> Start[C] | None:
+        """The weights to go on from; None: there are none.
+
+        ``name`` tells which (empty: none), the setting ``start`` where it is None.
+        """
+        wanted = self.settings.start if name is None else name
+        if not wanted:
+            return None
+        path = checkpoints.find(wanted).path
+        network, config = self.read(path, family)
+        return Start(path, network.state_dict(), config)
+
+    def helpers(self, wanted: Settings, config: C, needed: Collection[str] = ()) -> Helpers:
+        """The networks before, and the perceptual loss, that a network's settings ask for.
+
+        Networks that are ``needed`` are looked for even if no name is given. Raises
+        ``ConfigError`` (``other_conditions``) where their inputs are made otherwise than
+        ``config`` says.
+        """
+        named = {stage: str(getattr(wanted, stage, "")) for stage in self.before}
+        system = self.request.stage.partition(".")[0]
+        networks, configs = dict[str, nn.Module](), dict[str, C]()
+        for stage, name in named.items():
+            if name or stage in needed:
+                path = checkpoints.find(name).path
+                networks[stage], configs[stage] = self.read(path, f"{system}.{stage}")
+                self.check_inputs(path, configs[stage], config)
+        return Helpers(networks, self.perceptual(wanted), configs)
+
+    def check_inputs(self, path: Path, found: Any, config: Any) -> None:
+        """Raise ``ConfigError`` where a network before was shown other necks."""
+        if found.neck != config.neck:
+            raise ConfigError(
+                f"{path}: trained with neck = {found.neck}; this with {config.neck}",
+                code="other_conditions",
+                hint=f"Use --set neck={found.neck}.",
+            )
+
+    def perceptual(self, wanted: Any) -> Perceptual | None:
+        """The perceptual loss that a network's settings ask for; None with a weight of 0."""
+        if not getattr(wanted, "perceptual_weight", 0):
+            return None
+        return find_perceptual(wanted.perceptual, wanted.perceptual_weights, self.tell)
 
     def data(self, recipe: RowMaker) -> TaskData:
         """Examples to learn from and to judge by, made as ``recipe`` says."""
@@ -92,16 +156,25 @@ def refuse_unknown(name: str, value: Any, known: tuple[str, ...]) -> None:
         raise bad(f"{name} = {value!r}; known: {', '.join(known)}")
 
 
+def check_width(width: int) -> None:
+    """Raise ``ConfigError`` for a network that is too narrow to be trained."""
+    if width < NARROWEST:
+        raise bad(f"width = {width}: at least {NARROWEST} wanted")
+
+
 def bad(message: str) -> ConfigError:
     """The error of a setting that cannot be."""
     return ConfigError(message, code="bad_setting")
 
 
-def check_forcing(share: float, lacking: Collection[str]) -> None:
+def check_forcing(wanted: Settings, before: Collection[str], helpers: Helpers) -> None:
     """Raise ``ConfigError`` for a ``teacher_forcing`` that is no share.
 
-    And for one below 1 where networks are ``lacking`` that predict what is shown instead.
+    And for one below 1 where there are not all networks ``before`` that predict what is shown
+    instead.
     """
+    share: float = getattr(wanted, "teacher_forcing", 1.0)
+    lacking = [name for name in before if name not in helpers.networks]
     if not 0 <= share <= 1:
         raise bad(f"teacher_forcing = {share}: wanted 0 to 1")
     if share < 1 and lacking:

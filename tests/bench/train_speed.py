@@ -22,12 +22,12 @@ from pipelines.networks.perceptual import EncoderFeatures, PerceptualLoss
 from pipelines.segmentation.parser_network import DEVIATION, MEAN, ParserConfig, build_parser
 from pipelines.systems.viton_hd.config import ALIASConfig, ConditionsConfig, GMMConfig, SegConfig
 from pipelines.systems.viton_hd.networks import GMM
-from pipelines.systems.viton_hd.train_alias import ALIASTask, Helpers
+from pipelines.systems.viton_hd.train_alias import ALIASTask
 from pipelines.systems.viton_hd.train_gmm import GMMTask
-from pipelines.systems.viton_hd.train_layouts import Layouts
 from pipelines.systems.viton_hd.train_seg import SegTask
 from pipelines.systems.viton_hd.train_settings import (
     ALIASSettings,
+    ConditionsSettings,
     GMMSettings,
     SegSettings,
     settings_of_stage,
@@ -37,6 +37,7 @@ from pipelines.training.processes import Team
 from pipelines.training.settings import LoopSettings
 from pipelines.training.task import StepInfo
 from pipelines.training.tryon_data import TryOnPack
+from pipelines.training.tryon_forcing import Helpers
 from pipelines.training.tryon_perceptual import Perceptual
 from pipelines.training.tryon_settings import AugmentSettings
 from pipelines.training.tryon_task import TaskData
@@ -73,23 +74,24 @@ def pack(count: int) -> TryOnPack:
 
 def task(stage: str, settings: dict, examples: TryOnPack):
     values = settings_of_stage(stage, settings)
-    data, augment = TaskData(examples, examples, ()), AugmentSettings.of(values)
-    width = values["width"]
+    shared, width = ConditionsSettings(), values["width"]
+    common = (TaskData(examples, examples, ()), AugmentSettings.of(values))
     if stage == "seg":
-        return SegTask(SegConfig(width, CONDITIONS), SegSettings.of(values), data, augment)
+        config = SegConfig(width, values["coarse_width"], CONDITIONS)
+        return SegTask(config, shared, SegSettings.of(values), *common, Helpers())
     if stage == "gmm":
         config = GMMConfig(width, values["refine_width"], CONDITIONS)
-        return GMMTask(config, GMMSettings.of(values), data, augment, Layouts())
+        return GMMTask(config, shared, GMMSettings.of(values), *common, Helpers())
     names = ("width", "upsampling", "feature_channels", "hidden")
     config = ALIASConfig(**{n: values[n] for n in names}, conditions=CONDITIONS)
     parser = ParserConfig()
     features = EncoderFeatures(build_parser(parser), mean=MEAN, deviation=DEVIATION)
     helpers = Helpers(
-        GMM(size=Size(*CONDITIONS.size_hw), width=settings["gmm_width"]).eval(),
-        GMMConfig(settings["gmm_width"], conditions=CONDITIONS),
-        perceptual=Perceptual(PerceptualLoss(features), "parser", sees_pose=parser.pose),
+        {"gmm": GMM(size=Size(*CONDITIONS.size_hw), width=settings["gmm_width"]).eval()},
+        Perceptual(PerceptualLoss(features), "parser", sees_pose=parser.pose),
+        {"gmm": GMMConfig(settings["gmm_width"], conditions=CONDITIONS)},
     )
-    return ALIASTask(config, ALIASSettings.of(values), data, augment, helpers)
+    return ALIASTask(config, shared, ALIASSettings.of(values), *common, helpers)
 
 
 def measure(stage: str, settings: dict, options: argparse.Namespace) -> None:

@@ -12,16 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.body import mirror_pose, scaled
-from pipelines.evaluation.tryon import tryon_region
-from pipelines.garments.prepare import worn_part
 from pipelines.labels import ACGPN14, LIP20
-from pipelines.networks.pictures import levels_of_batch
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.acgpn.conditions import (
     GarmentConditions,
@@ -33,16 +28,15 @@ from pipelines.systems.acgpn.conditions import (
 )
 from pipelines.systems.acgpn.config import ACGPNConfig
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE
+from pipelines.training.pair_data import kept_pair
 from pipelines.training.pose_windows import MIRRORED, kept_windows, maps_of_windows
 from pipelines.training.task import Batch
 from pipelines.training.tryon_augment import Changeable
-from pipelines.training.tryon_data import Recipe, check_aspect
-from pipelines.types import ParseMap
+from pipelines.training.tryon_data import Recipe
 
 VERSION = 1
 """Raised when equal inputs would give other arrays."""
 
-CLOTH_BIT, REGION_BIT = 1, 2
 CHANGEABLE = Changeable(
     labels=LIP20,
     worn=(LIP20.UPPER, LIP20.DRESS, LIP20.COAT),
@@ -57,50 +51,12 @@ def recipe() -> Recipe:
 
 
 def kept_arrays(person: PersonInputs, garment: GarmentInputs) -> Mapping[str, NDArray[Any]]:
-    """What is kept of a pair.
+    """What is kept of a pair: that of ``kept_pair`` at 256x192, and the pose's windows.
 
-    ``image``, ``cloth`` uint8 [256, 192, 3]; ``ids`` (LIP20, 255 = unknown) and ``bits`` uint8
-    [256, 192]; ``windows`` uint8 [18, 24, 24] and ``corners`` uint8 [18, 2] (row, column), of the
-    pose and of its mirror image (``..._mirrored``); ``joints`` float32 [25, 3]. Raises
-    ``ItemError`` (``size_mismatch``, ``no_garment``).
+    Raises ``ItemError`` (``size_mismatch``, ``no_garment``).
     """
-    garment = worn_part(garment)
-    height, width = person.image.shape[:2]
-    check_aspect("the photo", (height, width), PUBLISHED_SIZE)
-    ids = resized(person.parse.ids, nearest=True)
-    cloth_mask = resized(garment.mask.astype(np.uint8), nearest=True)
-    bits = CLOTH_BIT * cloth_mask + REGION_BIT * tryon_region(ParseMap(ids, person.parse.labels))
-    windows = kept_windows(
-        pose_pixels(person.pose, (height, width)),
-        pose_pixels(mirror_pose(person.pose, width), (height, width)),
-    )
-    pose = scaled(person.pose, PUBLISHED_SIZE.width / width, PUBLISHED_SIZE.height / height)
-    return {
-        "image": resized(person.image),
-        "cloth": resized(garment.image),
-        "ids": ids,
-        "bits": bits.astype(np.uint8),
-        **windows,
-        "joints": np.column_stack([pose.body.xy, pose.body.score]).astype(np.float32),
-    }
-
-
-def unpacked(kept: Batch) -> Batch:
-    """Kept arrays of a batch, pictures as floats, on their device.
-
-    ``image``, ``cloth`` float32 [B, 3, 256, 192] in -1..1; ``cloth_mask``, ``region`` bool
-    [B, 1, 256, 192]; ``ids`` int64 [B, 256, 192] of LIP20; the others as they are.
-    """
-    bits = kept["bits"][:, None]
-    names = ("windows", "corners", "windows_mirrored", "corners_mirrored", "joints")
-    return {
-        "image": levels_of_batch(kept["image"]),
-        "cloth": levels_of_batch(kept["cloth"]),
-        "ids": kept["ids"].long(),
-        "cloth_mask": (bits & CLOTH_BIT) > 0,
-        "region": (bits & REGION_BIT) > 0,
-        **{name: kept[name] for name in names},
-    }
+    kept = kept_pair(person, garment, PUBLISHED_SIZE, resized)
+    return {**kept, **kept_windows(person, pose_pixels)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -16,17 +15,12 @@ from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.chain_steps import arms_of, g_input, kept_of_photo
 from pipelines.systems.acgpn.conditions import CHANNELS
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE
-from pipelines.systems.acgpn.train_base import (
-    ACGPNTask,
-    judged_noise,
-    step_noise,
-)
+from pipelines.systems.acgpn.train_base import ACGPNTask, judged_noise, step_noise
 from pipelines.systems.acgpn.train_data import Examples
 from pipelines.systems.acgpn.train_settings import GSettings
 from pipelines.training.strokes import stroke_masks
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
-from pipelines.training.tryon_task import figure_rows
 
 Shown = tuple[Tensor, Tensor, Tensor]
 """What of the photo is kept [B, 3, ...], labels [B, 14, ...] and garment [B, 3, ...]."""
@@ -124,10 +118,6 @@ class GTask(ACGPNTask[GSettings]):
         kept, _, worn = shown
         pictures = (kept, given.garment.image, worn, made, given.image)
         return sheet([pixels(picture) for picture in pictures])
-
-    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-        """Figure and value."""
-        return figure_rows(figures)
 
 
 def true_inputs(given: Examples, strokes: Tensor) -> Shown:

@@ -13,7 +13,6 @@ from torch import nn
 from pipelines.systems.acgpn.train import TrainSetup
 from pipelines.systems.acgpn.train_base import ACGPNTask
 from pipelines.systems.acgpn.train_settings import settings_together
-from pipelines.training.loop import run
 from pipelines.training.request import ReportProgress, TrainRequest, TrainResult
 from pipelines.training.sources import TensorSource
 from pipelines.training.task import Batch, Loss, Modules, StepInfo, Task
@@ -30,7 +29,7 @@ def train(request: TrainRequest, report: ReportProgress) -> TrainResult:
         stage: setup.task(stage, wanted, alone=False, start=str(request.settings[f"{stage}_start"]))
         for stage, wanted in settings_together(request.settings).items()
     }
-    return run(TogetherTask(tasks), setup.loop, request, report)
+    return setup.run(TogetherTask(tasks))
 
 
 class TogetherTask(Task):
@@ -46,8 +45,12 @@ class TogetherTask(Task):
         self.tasks = tasks
         for stage, task in tasks.items():
             task.prefix = f"{stage}/"
-        self.averaged = tuple(tasks)
         self._first = next(iter(tasks.values()))
+
+    @property
+    def averaged(self) -> tuple[str, ...]:
+        """The four networks."""
+        return tuple(self.tasks)
 
     def modules(self) -> dict[str, nn.Module]:
         """Those of all."""

@@ -17,16 +17,11 @@ from pipelines.networks.losses import label_cross_entropy
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.chain_steps import g1_input, g2_input
 from pipelines.systems.acgpn.conditions import CHANNELS
-from pipelines.systems.acgpn.train_base import (
-    ACGPNTask,
-    judged_noise,
-    step_noise,
-)
+from pipelines.systems.acgpn.train_base import ACGPNTask, judged_noise, step_noise
 from pipelines.systems.acgpn.train_data import Examples
 from pipelines.systems.acgpn.train_settings import G1Settings, G2Settings, LayoutSettings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, label_pixels, pixels, sheet
-from pipelines.training.tryon_task import figure_rows
 
 PARTS = (
     ACGPN14.HAIR, ACGPN14.FACE, ACGPN14.LEFT_ARM, ACGPN14.RIGHT_ARM, ACGPN14.PANTS,
@@ -39,6 +34,8 @@ L = TypeVar("L", bound=LayoutSettings)
 
 class LayoutTask(ACGPNTask[L]):
     """One of the two networks of the layout, or its coarse network alone."""
+
+    added = ("coarse.", "coarse_share")
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """Adam for each; of the network the coarse one where that alone is trained."""
@@ -165,10 +162,6 @@ class G2Task(LayoutTask[G2Settings]):
         upper = [m * int(ACGPN14.UPPER) for m in (found.long(), given.worn[:, 0].long())]
         drawn = [label_pixels(ids, ACGPN14) for ids in (body, *upper)]
         return sheet([pixels(given.image), pixels(given.garment.image), *drawn])
-
-    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-        """Figure and value."""
-        return figure_rows(figures)
 
 
 def _bytes(ids: Tensor) -> NDArray[np.uint8]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -12,23 +11,12 @@ from torch import Tensor, nn
 
 from pipelines.networks.losses import released_second_order_constraint, second_order_constraint
 from pipelines.systems.acgpn.networks import ClothesWarping, Warped
-from pipelines.systems.acgpn.train_base import (
-    ACGPNTask,
-    bent,
-    judged_noise,
-    step_noise,
-)
+from pipelines.systems.acgpn.train_base import ACGPNTask, bent, judged_noise, step_noise
 from pipelines.systems.acgpn.train_data import Examples
 from pipelines.systems.acgpn.train_settings import USettings
+from pipelines.training.initialisation import normal_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
-from pipelines.training.tryon_figures import (
-    Averages,
-    add_warp_figures,
-    inside,
-    pixels,
-    sheet,
-)
-from pipelines.training.tryon_task import figure_rows, normal_started
+from pipelines.training.tryon_figures import Averages, add_warp_figures, inside, pixels, sheet
 
 _WHITE = 1.0
 _PERCEPTUAL = {"warp": 1.0, "composed": 10.0, "refined": 20.0}
@@ -152,10 +140,6 @@ class UTask(ACGPNTask[USettings]):
             on_white(given.image * given.worn, given.worn),
         )
         return sheet([pixels(picture) for picture in pictures])
-
-    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-        """Figure and value."""
-        return figure_rows(figures)
 
 
 def on_white(garment: Tensor, mask: Tensor) -> Tensor:

@@ -11,17 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.body import mirror_pose, scaled
-from pipelines.evaluation.tryon import tryon_region
-from pipelines.garments.prepare import worn_part
 from pipelines.labels import CLOTH_CPVTON, LIP20
-from pipelines.networks.pictures import levels_of_batch, resized
+from pipelines.networks.pictures import resized
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.cp_vton.conditions import (
     GarmentConditions,
@@ -34,16 +32,15 @@ from pipelines.systems.cp_vton.conditions import (
 )
 from pipelines.systems.cp_vton.config import CPVTONConfig
 from pipelines.systems.cp_vton.networks import PUBLISHED_SIZE
+from pipelines.training.pair_data import kept_pair
 from pipelines.training.pose_windows import MIRRORED, kept_windows, maps_of_windows
 from pipelines.training.task import Batch
 from pipelines.training.tryon_augment import Changeable
-from pipelines.training.tryon_data import Recipe, check_aspect
-from pipelines.types import ParseMap
+from pipelines.training.tryon_data import Recipe
 
 VERSION = 1
 """Raised when equal inputs would give other arrays."""
 
-CLOTH_BIT, REGION_BIT = 1, 2
 CHANGEABLE = Changeable(
     labels=LIP20,
     worn=tuple(sorted(CLOTH_CPVTON)),
@@ -60,52 +57,14 @@ def recipe() -> Recipe:
 
 
 def kept_arrays(person: PersonInputs, garment: GarmentInputs) -> Mapping[str, NDArray[Any]]:
-    """What is kept of a pair.
+    """What is kept of a pair: that of ``kept_pair`` at 256x192, the pose's windows and ``coarse``.
 
-    ``image``, ``cloth`` uint8 [256, 192, 3]; ``ids`` (LIP20, 255 = unknown) and ``bits`` uint8
-    [256, 192]; ``coarse`` uint8 [2, 16, 12], the body without its neck and with it; ``windows``
-    uint8 [18, 24, 24] and ``corners`` uint8 [18, 2] (row, column), of the pose and of its mirror
-    image (``..._mirrored``); ``joints`` float32 [25, 3]. Raises ``ItemError`` (``size_mismatch``,
-    ``no_garment``).
+    ``coarse`` is uint8 [2, 16, 12], the body without its neck and with it. Raises ``ItemError``
+    (``size_mismatch``, ``no_garment``).
     """
-    garment = worn_part(garment)
-    height, width = person.image.shape[:2]
-    check_aspect("the photo", (height, width), PUBLISHED_SIZE)
-    ids = resized(person.parse.ids, PUBLISHED_SIZE, nearest=True)
-    cloth_mask = resized(garment.mask.astype(np.uint8), PUBLISHED_SIZE, nearest=True)
-    bits = CLOTH_BIT * cloth_mask + REGION_BIT * tryon_region(ParseMap(ids, person.parse.labels))
-    windows = kept_windows(
-        pose_pixels(person.pose, (height, width)),
-        pose_pixels(mirror_pose(person.pose, width), (height, width)),
-    )
-    pose = scaled(person.pose, PUBLISHED_SIZE.width / width, PUBLISHED_SIZE.height / height)
-    return {
-        "image": resized(person.image, PUBLISHED_SIZE),
-        "cloth": resized(garment.image, PUBLISHED_SIZE),
-        "ids": ids,
-        "bits": bits.astype(np.uint8),
-        "coarse": np.stack([coarse_body(body_of(ids, config)) for config in _SHAPES]),
-        **windows,
-        "joints": np.column_stack([pose.body.xy, pose.body.score]).astype(np.float32),
-    }
-
-
-def unpacked(kept: Batch) -> Batch:
-    """Kept arrays of a batch, pictures as floats, on their device.
-
-    ``image``, ``cloth`` float32 [B, 3, 256, 192] in -1..1; ``cloth_mask``, ``region`` bool
-    [B, 1, 256, 192]; ``ids`` int64 [B, 256, 192] of LIP20; the others as they are.
-    """
-    bits = kept["bits"][:, None]
-    names = (*MIRRORED, *(f"{name}_mirrored" for name in MIRRORED), "coarse", "joints")
-    return {
-        "image": levels_of_batch(kept["image"]),
-        "cloth": levels_of_batch(kept["cloth"]),
-        "ids": kept["ids"].long(),
-        "cloth_mask": (bits & CLOTH_BIT) > 0,
-        "region": (bits & REGION_BIT) > 0,
-        **{name: kept[name] for name in names},
-    }
+    kept = kept_pair(person, garment, PUBLISHED_SIZE, partial(resized, size=PUBLISHED_SIZE))
+    bodies = [coarse_body(body_of(kept["ids"], config)) for config in _SHAPES]
+    return {**kept, **kept_windows(person, pose_pixels), "coarse": np.stack(bodies)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,14 +12,13 @@ from torch import Tensor, nn
 
 from pipelines.networks.losses import grid_regularisation
 from pipelines.networks.spline_matcher import Warped
-from pipelines.systems.cp_vton.networks import GMM
 from pipelines.systems.cp_vton.train_base import CPVTONTask, bent
 from pipelines.systems.cp_vton.train_data import Examples
 from pipelines.systems.cp_vton.train_settings import GMMSettings, MatchingSettings
+from pipelines.training.initialisation import matcher_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_augment import relit
 from pipelines.training.tryon_figures import Averages, add_warp_figures, pixels, sheet
-from pipelines.training.tryon_task import matcher_started
 
 _WHITE = 1.0
 _HALF = 0.5
@@ -28,13 +27,11 @@ _HALF = 0.5
 class GMMTask(CPVTONTask[MatchingSettings]):
     """``GMM``: the bent garment is to look like the one that is worn, on white."""
 
-    best, trained, number = "iou", "gmm", 0
+    best, trained = "iou", "gmm"
 
     def new_network(self) -> nn.Module:
         """The features start as published (normal, 0.02), the rest as torch starts it."""
-        network = super().new_network()
-        assert isinstance(network, GMM)  # noqa: S101 - what this family builds
-        return matcher_started(network)
+        return matcher_started(super().new_network())
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """L1 of the bent garment; with weights above 0 those of its mask and of the grid."""
@@ -49,7 +46,7 @@ class GMMTask(CPVTONTask[MatchingSettings]):
         if s.mask_weight:
             logged["mask"] = (warp.mask - given.worn.mask).abs().mean()
             loss = loss + s.mask_weight * logged["mask"]
-        yield "gmm", loss, {f"loss/{name}": value for name, value in logged.items()}
+        yield "gmm", loss, self.named(logged)
 
     def _shown(self, given: Examples, info: StepInfo) -> Tensor | None:
         """What a step shows of the garments; None: what they are."""

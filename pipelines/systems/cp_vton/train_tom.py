@@ -2,66 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pipelines.networks.composition import Composed
 from pipelines.networks.spline_matcher import Warped
 from pipelines.systems.cp_vton.conditions import photo_channels
-from pipelines.systems.cp_vton.config import CPVTONConfig
-from pipelines.systems.cp_vton.networks import GMM
 from pipelines.systems.cp_vton.train_base import CPVTONTask, bent
 from pipelines.systems.cp_vton.train_data import Examples
-from pipelines.systems.cp_vton.train_settings import SharedSettings, TOMSettings
+from pipelines.systems.cp_vton.train_settings import TOMSettings
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
-from pipelines.training.tryon_perceptual import Perceptual
-from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData
-
-
-@dataclass(frozen=True, eq=False)
-class Helpers:
-    """Networks that are not trained here: the warp, and a perceptual loss."""
-
-    gmm: GMM
-    perceptual: Perceptual | None = None
-
-    def to(self, device: torch.device) -> None:
-        """Move them, in place; nothing to do where they are there."""
-        self.gmm.to(device)
-        if self.perceptual is not None:
-            self.perceptual.loss.to(device)
 
 
 class TOMTask(CPVTONTask[TOMSettings]):
     """``TOM``, shown the garments that a trained ``GMM`` bends, as in inference."""
 
-    best, trained, number = "region_ssim", "tom", 1
-
-    def __init__(
-        self,
-        config: CPVTONConfig,
-        shared: SharedSettings,
-        settings: TOMSettings,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        helpers: Helpers,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(config, shared, settings, data, augmentation, start)
-        self.helpers = helpers
-
-    def examples(self, batch: Batch) -> Examples:
-        """The networks' inputs of an unpacked batch."""
-        self.helpers.to(batch["image"].device)
-        return super().examples(batch)
+    best, trained = "region_ssim", "tom"
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """L1 and likeness of the picture, L1 of the composition mask."""
@@ -83,11 +44,12 @@ class TOMTask(CPVTONTask[TOMSettings]):
         if self.helpers.perceptual and s.perceptual_weight:
             logged["perceptual"] = self.helpers.perceptual(picture, given.image, given.joints)
             loss = loss + s.perceptual_weight * logged["perceptual"]
-        yield "tom", loss, {f"loss/{name}": value for name, value in logged.items()}
+        yield "tom", loss, self.named(logged)
 
     @torch.no_grad()
     def _warp(self, given: Examples) -> Warped:
-        return bent(self.helpers.gmm, given)
+        gmm: Any = self.helpers.networks["gmm"]
+        return bent(gmm, given)
 
     def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:
         """SSIM of whole picture and region, and L1 (of 0..1) in the region.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,64 +19,34 @@ from pipelines.systems.multipose.train_data import (
     unpacked,
 )
 from pipelines.systems.multipose.train_settings import SharedSettings
-from pipelines.training.task import Batch, Modules, StepInfo, scheduled
+from pipelines.systems.multipose.weights import build_network
+from pipelines.training.initialisation import normal_started
+from pipelines.training.task import Batch
 from pipelines.training.tryon_augment import augmented
-from pipelines.training.tryon_forcing import Helpers, forced, judging
-from pipelines.training.tryon_settings import AugmentSettings, Settings
-from pipelines.training.tryon_task import TaskData, TryOnTask, figure_rows
+from pipelines.training.tryon_forcing import judging
+from pipelines.training.tryon_settings import Own
+from pipelines.training.tryon_task import TryOnTask
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=Own)
 
 
-class MultiPoseTask(TryOnTask[Examples], Generic[S]):
-    """One of the three networks.
+class MultiPoseTask(TryOnTask[Examples, NetworkConfig, S], Generic[S]):
+    """One of the three networks."""
 
-    Where the networks before are at hand, it is judged by what these predict, too
-    (``predicted/...``).
-    """
+    system, changeable = "multipose", CHANGEABLE
+    shared: SharedSettings
+    to_json = staticmethod(config_to_json)
 
-    changeable = CHANGEABLE
-    before: ClassVar[tuple[str, ...]] = ()
-    """Stages whose networks predict what this one is shown."""
-
-    def __init__(
-        self,
-        config: NetworkConfig,
-        shared: SharedSettings,
-        settings: S,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        helpers: Helpers,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(data, augmentation, start)
-        self.config, self.shared, self.settings, self.helpers = config, shared, settings, helpers
-        self.averaged = (self.trained,)
-        if self.predicts:
-            # what is predicted is what it will be given
-            self.best = f"predicted/{self.best}"
-
-    @property
-    def family(self) -> str:
-        """Of the weights."""
-        return f"multipose.{self.trained}"
-
-    @property
-    def predicts(self) -> bool:
-        """Whether the networks before are at hand."""
-        return bool(self.before) and all(name in self.helpers.networks for name in self.before)
-
-    def stored_config(self) -> dict[str, Any]:
-        """The network's config."""
-        return config_to_json(self.config)
+    def new_network(self) -> nn.Module:
+        """The network before any training."""
+        return normal_started(build_network(self.config))
 
     def unpacked(self, kept: Batch) -> Batch:
         """The bytes of a batch as floats."""
         return unpacked(kept)
 
-    def examples(self, batch: Batch) -> Examples:
+    def inputs(self, batch: Batch) -> Examples:
         """The networks' inputs of an unpacked batch."""
-        self.helpers.to(batch["image"].device)
         return examples(batch, self.config.conditions)
 
     def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
@@ -87,22 +56,6 @@ class MultiPoseTask(TryOnTask[Examples], Generic[S]):
         drawn = torch.rand(len(images), generator=generator, device=images.device)
         pictures = in_own_pose(pictures, drawn < self.shared.own_pose)
         return augmented(pictures, self.augmentation, generator, self.changeable)
-
-    def learning_rate(self, optimizer: str, info: StepInfo) -> float:
-        """By the schedule that was asked for."""
-        return scheduled(self.shared.schedule, info)
-
-    def named(self, logged: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Parts of the loss under the names that they are logged by."""
-        return {f"loss/{name}": value for name, value in logged.items()}
-
-    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-        """Figure and value."""
-        return figure_rows(figures)
-
-    def forced(self, given: Examples, share: float, info: StepInfo) -> Tensor | None:
-        """Which examples are shown true maps, bool ``[B, 1, 1, 1]``; None: all of them."""
-        return forced(len(given.image), share, info.generator, given.image.device)
 
     @torch.no_grad()
     def predicted_segmentation(self, given: Examples) -> Tensor:
@@ -115,11 +68,6 @@ class MultiPoseTask(TryOnTask[Examples], Generic[S]):
         """What GWC makes of the garment for a segmentation ``[B, 20, 256, 192]``."""
         with judging(self.helpers.networks["gwc"]) as gwc:
             return bent(gwc, given, shape_of(segmentation))
-
-
-def optimizer_of(modules: Modules, name: str, rate: float) -> dict[str, torch.optim.Optimizer]:
-    """Adam for one network, with the published betas."""
-    return {name: torch.optim.Adam(modules[name].parameters(), rate, betas=(0.5, 0.999))}
 
 
 def shares(network: nn.Module, given: Examples) -> Tensor:

@@ -11,14 +11,13 @@ from torch import Tensor, nn
 
 from pipelines.networks.losses import grid_regularisation
 from pipelines.networks.spline_matcher import Warped
-from pipelines.systems.multipose.networks import GWC
-from pipelines.systems.multipose.train_base import MultiPoseTask, bent, optimizer_of, shape_of
+from pipelines.systems.multipose.train_base import MultiPoseTask, bent, shape_of
 from pipelines.systems.multipose.train_data import Examples
 from pipelines.systems.multipose.train_settings import GWCSettings
 from pipelines.systems.multipose.weights import build_network
+from pipelines.training.initialisation import matcher_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, add_warp_figures, pixels, sheet
-from pipelines.training.tryon_task import normal_started
 
 _WHITE = 1.0
 
@@ -28,17 +27,9 @@ class GWCTask(MultiPoseTask[GWCSettings]):
 
     best, trained, before = "iou", "gwc", ("shs",)
 
-    def modules(self) -> dict[str, nn.Module]:
-        """The network; its feature extraction starts as published (normal, 0.02)."""
-        network = build_network(self.config)
-        assert isinstance(network, GWC)  # noqa: S101 - what the family's config builds
-        normal_started(network.extractionA)
-        normal_started(network.extractionB)
-        return {"gwc": self.started(network)}
-
-    def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
-        """Adam."""
-        return optimizer_of(modules, "gwc", self.settings.learning_rate)
+    def new_network(self) -> nn.Module:
+        """The features start as published (normal, 0.02), the rest as torch starts it."""
+        return matcher_started(build_network(self.config))
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """L1 to the garment on the person, on white (equation 5), and the grid's (equation 6)."""
@@ -70,7 +61,7 @@ class GWCTask(MultiPoseTask[GWCSettings]):
         figures = Averages()
         for _, given in self.judged(device):
             worn = given.worn[:, 0] > 0
-            for prefix, shape in self._shapes(given):
+            for prefix, shape in self._shapes(modules, given):
                 warp = bent(modules["gwc"], given, shape)
                 garment = _on_white(warp)
                 mask = warp.mask[:, 0] > 0.5
@@ -79,15 +70,15 @@ class GWCTask(MultiPoseTask[GWCSettings]):
                     figures.add(prefix + "regularisation", grid_regularisation(grid[None])[None])
         return figures.means()
 
-    def _shapes(self, given: Examples) -> Iterator[tuple[str, Tensor]]:
+    def _shapes(self, modules: Modules, given: Examples) -> Iterator[tuple[str, Tensor]]:
         yield "", shape_of(given.segmentation)
-        if self.predicts:
+        if self.predicts(modules):
             yield "predicted/", shape_of(self.predicted_segmentation(given))
 
     def sheet(self, modules: Modules, device: torch.device) -> NDArray[np.uint8]:
         """Target, garment, its warp, the warp on the target, the worn garment."""
         _, given = self.shown(device)
-        *_, (_, shape) = self._shapes(given)
+        *_, (_, shape) = self._shapes(modules, given)
         warp = bent(modules["gwc"], given, shape)
         dressed = warp.garment * warp.mask + given.image * (1 - warp.mask)
         garments = (given.garment.image, _on_white(warp), dressed, given.worn_garment)

@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipelines.evaluation.groups import words
 from pipelines.evaluation.masks import Counts, confusion, label_scores
 from pipelines.labels import LIP20
 from pipelines.networks.losses import label_binary_cross_entropy
+from pipelines.systems.multipose.config import NetworkConfig
 from pipelines.systems.multipose.networks import LABELS, shs_channels
 from pipelines.systems.multipose.train_base import MultiPoseTask, shares
+from pipelines.systems.multipose.train_data import Examples
 from pipelines.systems.multipose.train_settings import SHSSettings
-from pipelines.systems.multipose.weights import build_network
 from pipelines.training.label_weights import equalised_weights
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import label_pixels, pixels, sheet
-from pipelines.training.tryon_gan import Adversary
-from pipelines.training.tryon_task import normal_started
+from pipelines.training.tryon_gan import AdversarialTask
 
 
-class SHSTask(MultiPoseTask[SHSSettings]):
+class SHSTask(MultiPoseTask[SHSSettings], AdversarialTask[Examples, NetworkConfig, SHSSettings]):
     """``SHS``: the segmentation of the person in the target's pose."""
 
     best, trained, label_set = "miou", "shs", LIP20.__name__
@@ -37,19 +37,9 @@ class SHSTask(MultiPoseTask[SHSSettings]):
         return equalised_weights(self.data.train.arrays["ids"], self.settings.equalised_limit)
 
     @property
-    def adversary(self) -> Adversary:
-        """Its discriminator, which sees the inputs and a segmentation."""
-        seen = shs_channels(self.config.conditions.bottom)
-        return Adversary("shs", seen + LABELS, self.settings)
-
-    def modules(self) -> dict[str, nn.Module]:
-        """The generator and, if it is used, the discriminator."""
-        network = normal_started(build_network(self.config))
-        return {"shs": self.started(network), **self.adversary.modules()}
-
-    def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
-        """Adam for each."""
-        return self.adversary.optimizers(modules)
+    def judged_channels(self) -> int:
+        """Those of the inputs and of a segmentation."""
+        return shs_channels(self.config.conditions.bottom) + LABELS
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""

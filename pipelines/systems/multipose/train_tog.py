@@ -7,42 +7,28 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipelines.labels import LIP20
 from pipelines.networks.composition import Composed
+from pipelines.systems.multipose.config import NetworkConfig
 from pipelines.systems.multipose.networks import TOG_CHANNELS
 from pipelines.systems.multipose.train_base import MultiPoseTask
 from pipelines.systems.multipose.train_data import Examples
 from pipelines.systems.multipose.train_settings import TOGSettings
-from pipelines.systems.multipose.weights import build_network
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
-from pipelines.training.tryon_gan import Adversary
-from pipelines.training.tryon_task import normal_started
+from pipelines.training.tryon_gan import AdversarialTask
 
 Shown = tuple[Tensor, Tensor]
 """Segmentation ``[B, 20, 256, 192]`` in 0..1 and bent garment ``[B, 3, 256, 192]`` in -1..1."""
 
 
-class TOGTask(MultiPoseTask[TOGSettings]):
+class TOGTask(MultiPoseTask[TOGSettings], AdversarialTask[Examples, NetworkConfig, TOGSettings]):
     """``TOG``: the picture of the person in the target's pose."""
 
     best, trained, before = "person_ssim", "tog", ("shs", "gwc")
-
-    @property
-    def adversary(self) -> Adversary:
-        """Its discriminator, which sees the inputs and a picture."""
-        return Adversary("tog", TOG_CHANNELS + 3, self.settings)
-
-    def modules(self) -> dict[str, nn.Module]:
-        """The generator and, if it is used, the discriminator."""
-        network = normal_started(build_network(self.config))
-        return {"tog": self.started(network), **self.adversary.modules()}
-
-    def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
-        """Adam for each."""
-        return self.adversary.optimizers(modules)
+    judged_channels = TOG_CHANNELS + 3
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's (equation 9)."""
@@ -91,7 +77,7 @@ class TOGTask(MultiPoseTask[TOGSettings]):
         figures = Averages()
         for _, given in self.judged(device):
             person = _person(given)
-            for prefix, shown in self._judged_inputs(given):
+            for prefix, shown in self._judged_inputs(modules, given):
                 made = modules["tog"](*_seen(given, shown)).picture
                 likeness = ssim_maps(made, given.image)
                 apart = (made - given.image).abs().mean(1) / 2
@@ -101,16 +87,16 @@ class TOGTask(MultiPoseTask[TOGSettings]):
                 figures.add(prefix + "person_l1", inside(apart, person))
         return figures.means()
 
-    def _judged_inputs(self, given: Examples) -> Iterator[tuple[str, Shown]]:
+    def _judged_inputs(self, modules: Modules, given: Examples) -> Iterator[tuple[str, Shown]]:
         yield "", (given.segmentation, self._garment(given, given.segmentation))
-        if self.predicts:
+        if self.predicts(modules):
             found = self.predicted_segmentation(given)
             yield "predicted/", (found, self._garment(given, found))
 
     def sheet(self, modules: Modules, device: torch.device) -> NDArray[np.uint8]:
         """Source, garment, the bent garment, the coarse picture, the picture, the target."""
         _, given = self.shown(device)
-        *_, (_, shown) = self._judged_inputs(given)
+        *_, (_, shown) = self._judged_inputs(modules, given)
         composed: Composed = modules["tog"](*_seen(given, shown))
         made = (shown[1], composed.rendered, composed.picture)
         pictures = (given.source, given.garment.image, *made, given.image)

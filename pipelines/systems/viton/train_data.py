@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,26 +16,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.body import scaled
 from pipelines.errors import ItemError
-from pipelines.evaluation.tryon import tryon_region
-from pipelines.garments.prepare import worn_part
 from pipelines.labels import CLOTH_CPVTON, LIP20
-from pipelines.networks.pictures import levels_of_batch, resized
+from pipelines.networks.pictures import resized
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton.conditions import GarmentConditions, person_input, pose_squares
 from pipelines.systems.viton.config import VITONConfig
 from pipelines.systems.viton.networks import PUBLISHED_SIZE
 from pipelines.systems.viton.warp import GRID_SIZE, control_points
+from pipelines.training.pair_data import BITS, kept_pair
 from pipelines.training.task import Batch
 from pipelines.training.tryon_augment import Changeable
-from pipelines.training.tryon_data import Recipe, check_aspect
-from pipelines.types import ParseMap
+from pipelines.training.tryon_data import Recipe
 
 VERSION = 1
 """Raised when equal inputs would give other arrays."""
-
-CLOTH_BIT, REGION_BIT = 1, 2
 
 WORN = CLOTH_CPVTON
 """LIP20 ids of the worn garment; published is 5 alone, without what a parser calls dress or coat
@@ -51,57 +47,25 @@ def recipe() -> Recipe:
 
 
 def kept_arrays(person: PersonInputs, garment: GarmentInputs) -> Mapping[str, NDArray[Any]]:
-    """What is kept of a pair.
+    """What is kept of a pair: that of ``kept_pair`` at 256x192, and where control points lie.
 
-    ``image``, ``cloth`` uint8 [256, 192, 3]; ``ids`` (LIP20) and ``bits`` uint8 [256, 192];
-    ``joints`` float32 [25, 3]; ``places`` float32 [100, 2] of the control points, and of the
-    mirror image (``..._mirrored``). Raises ``ItemError`` (``size_mismatch``, ``no_garment``,
-    ``no_place``).
+    ``places`` are those, float32 [100, 2]; ``places_mirrored`` those of the mirror image. Raises
+    ``ItemError`` (``size_mismatch``, ``no_garment``, ``no_place``).
     """
-    garment = worn_part(garment)
-    height, width = person.image.shape[:2]
-    check_aspect("the photo", (height, width), PUBLISHED_SIZE)
-    ids = resized(person.parse.ids, PUBLISHED_SIZE, nearest=True)
-    cloth_mask = resized(garment.mask.astype(np.uint8), PUBLISHED_SIZE, nearest=True)
-    places = control_points(cloth_mask > 0, np.isin(ids, sorted(WORN)))
+    kept = kept_pair(person, garment, PUBLISHED_SIZE, partial(resized, size=PUBLISHED_SIZE))
+    cloth_mask = (kept["bits"] & BITS["cloth_mask"]) > 0
+    places = control_points(cloth_mask, np.isin(kept["ids"], sorted(WORN)))
     if places is None:
         raise ItemError(
             "the photo shows no worn garment", code="no_place", hint="Leave this pair out."
         )
-    bits = CLOTH_BIT * cloth_mask + REGION_BIT * tryon_region(ParseMap(ids, person.parse.labels))
-    pose = scaled(person.pose, PUBLISHED_SIZE.width / width, PUBLISHED_SIZE.height / height)
-    return {
-        "image": resized(person.image, PUBLISHED_SIZE),
-        "cloth": resized(garment.image, PUBLISHED_SIZE),
-        "ids": ids,
-        "bits": bits.astype(np.uint8),
-        "joints": np.column_stack([pose.body.xy, pose.body.score]).astype(np.float32),
-        "places": places,
-        "places_mirrored": mirrored_places(places),
-    }
+    return {**kept, "places": places, "places_mirrored": mirrored_places(places)}
 
 
 def mirrored_places(places: NDArray[np.float32]) -> NDArray[np.float32]:
     """Control points ``float32 [100, 2]`` of a warp when person and garment are turned over."""
     rows = places.reshape(GRID_SIZE, GRID_SIZE, 2)[:, ::-1]
     return np.ascontiguousarray((rows * np.array([-1, 1], np.float32)).reshape(-1, 2))
-
-
-def unpacked(kept: Batch) -> Batch:
-    """Kept arrays of a batch, pictures as floats, on their device.
-
-    ``image``, ``cloth`` float32 [B, 3, 256, 192] in -1..1; ``cloth_mask``, ``region`` bool
-    [B, 1, 256, 192]; ``ids`` int64 [B, 256, 192] of LIP20; the others as they are.
-    """
-    bits = kept["bits"][:, None]
-    return {
-        "image": levels_of_batch(kept["image"]),
-        "cloth": levels_of_batch(kept["cloth"]),
-        "ids": kept["ids"].long(),
-        "cloth_mask": (bits & CLOTH_BIT) > 0,
-        "region": (bits & REGION_BIT) > 0,
-        **{name: kept[name] for name in ("joints", "places", "places_mirrored")},
-    }
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -15,105 +16,45 @@ from pipelines.networks.spline_matcher import Warped
 from pipelines.networks.tps_grid import TpsGrid
 from pipelines.systems.viton.chain import INSIDE, bent
 from pipelines.systems.viton.config import COARSE, REFINE, VITONConfig, config_to_json
-from pipelines.systems.viton.networks import (
-    PUBLISHED_SIZE,
-    Coarse,
-    EncoderDecoder,
-    RefinementNetwork,
-    composed,
-)
-from pipelines.systems.viton.train_data import CHANGEABLE, Examples, examples, unpacked
-from pipelines.systems.viton.train_settings import (
-    CoarseSettings,
-    NetworkSettings,
-    RefineSettings,
-    SharedSettings,
-)
+from pipelines.systems.viton.networks import PUBLISHED_SIZE, Coarse, composed
+from pipelines.systems.viton.train_data import CHANGEABLE, Examples, examples
+from pipelines.systems.viton.train_settings import CoarseSettings, NetworkSettings, RefineSettings
 from pipelines.systems.viton.warp import GRID_SIZE, VITON
-from pipelines.training.task import Batch, Loss, Modules, StepInfo, scheduled
+from pipelines.systems.viton.weights import build_network
+from pipelines.training.task import Batch, Loss, Modules, StepInfo
+from pipelines.training.tryon_augment import augmented
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
-from pipelines.training.tryon_perceptual import Perceptual
-from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, TryOnTask, figure_rows
+from pipelines.training.tryon_task import TryOnTask
 
 S = TypeVar("S", bound=NetworkSettings)
 
 
-class VITONTask(TryOnTask[Examples], Generic[S]):
+class VITONTask(TryOnTask[Examples, VITONConfig, S], Generic[S]):
     """One of the two networks."""
 
-    changeable = CHANGEABLE
-    best = "region_ssim"
+    system, changeable, best = "viton", CHANGEABLE, "region_ssim"
+    to_json = staticmethod(config_to_json)
 
-    def __init__(
-        self,
-        config: VITONConfig,
-        shared: SharedSettings,
-        settings: S,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        perceptual: Perceptual | None = None,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(data, augmentation, start)
-        self.config, self.shared, self.settings = config, shared, settings
-        self.perceptual = perceptual
-        self.averaged = (self.trained,)
+    def new_network(self) -> nn.Module:
+        """The network before any training."""
+        return build_network(self.family, self.config)
 
-    @property
-    def family(self) -> str:
-        """Of the weights."""
-        return f"viton.{self.trained}"
-
-    def stored_config(self) -> dict[str, Any]:
-        """The network's config."""
-        return config_to_json(self.config)
-
-    def unpacked(self, kept: Batch) -> Batch:
-        """The bytes of a batch as floats."""
-        return unpacked(kept)
-
-    def examples(self, batch: Batch) -> Examples:
+    def inputs(self, batch: Batch) -> Examples:
         """The networks' inputs of an unpacked batch."""
-        if self.perceptual is not None:
-            self.perceptual.loss.to(batch["image"].device)
         return examples(batch, self.config)
-
-    def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
-        """Adam with the published betas."""
-        rate = self.settings.learning_rate
-        parameters = modules[self.trained].parameters()
-        return {self.trained: torch.optim.Adam(parameters, rate, betas=(0.5, 0.999))}
-
-    def learning_rate(self, optimizer: str, info: StepInfo) -> float:
-        """By the schedule that was asked for."""
-        return scheduled(self.shared.schedule, info)
 
     def apart(self, made: Tensor, given: Examples, logged: dict[str, Tensor]) -> Tensor:
         """The perceptual loss, which is logged, too; 0 without one."""
-        if self.perceptual is None:
+        if self.helpers.perceptual is None:
             return made.new_zeros(())
-        logged["perceptual"] = self.perceptual(made, given.image, given.joints)
+        logged["perceptual"] = self.helpers.perceptual(made, given.image, given.joints)
         return logged["perceptual"]
-
-    def logged(self, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Parts of the loss under the names that they are logged by."""
-        return {f"loss/{name}": value for name, value in parts.items()}
-
-    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-        """Figure and value."""
-        return figure_rows(figures)
 
 
 class CoarseTask(VITONTask[CoarseSettings]):
     """``EncoderDecoder``: the garment's mask and the coarse picture."""
 
     trained = COARSE.partition(".")[2]
-
-    def modules(self) -> dict[str, nn.Module]:
-        """The encoder-decoder."""
-        network = EncoderDecoder(width=self.config.width, decay=self.config.decay)
-        return {self.trained: self.started(network)}
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """L1 of mask and picture, perceptual loss of the picture."""
@@ -125,7 +66,7 @@ class CoarseTask(VITONTask[CoarseSettings]):
         }
         loss = s.mask_weight * parts["mask"] + s.image_weight * parts["image"]
         loss = loss + s.perceptual_weight * self.apart(made.picture, given, parts)
-        yield self.trained, loss, self.logged(parts)
+        yield self.trained, loss, self.named(parts)
 
     def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:
         """IoU of the mask; SSIM and L1 (of 0..1) where a top can change the photo."""
@@ -149,24 +90,22 @@ class CoarseTask(VITONTask[CoarseSettings]):
 class RefineTask(VITONTask[RefineSettings]):
     """``RefinementNetwork``: how much of the bent garment is taken.
 
-    As published the garment is bent to, and taken within, the place where it is worn; ``before`` is
-    the first network, which is used and not trained.
+    As published the garment is bent to, and taken within, the place where it is worn. The first
+    network is used and not trained.
     """
 
     trained = REFINE.partition(".")[2]
 
-    def __init__(self, *parts: Any, before: EncoderDecoder, **options: Any) -> None:
-        super().__init__(*parts, **options)
-        self.before = before
-        self._grid = TpsGrid(PUBLISHED_SIZE, VITON, grid_size=GRID_SIZE)
-        # the warp was computed for the garment as it lies
-        self.augmentation = replace(
+    @cached_property
+    def _grid(self) -> TpsGrid:
+        return TpsGrid(PUBLISHED_SIZE, VITON, grid_size=GRID_SIZE)
+
+    def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Mirrored and recoloured at random; the warp was computed for the garment as it lies."""
+        still = replace(
             self.augmentation, garment_rotation_deg=0.0, garment_scale=0.0, garment_shift=0.0
         )
-
-    def modules(self) -> dict[str, nn.Module]:
-        """The refinement."""
-        return {self.trained: self.started(RefinementNetwork(width=self.config.width))}
+        return augmented(self.unpacked(batch), still, generator, self.changeable)
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """L1 and perceptual loss of the picture; mean and total variation of alpha."""
@@ -183,12 +122,12 @@ class RefineTask(VITONTask[RefineSettings]):
             + s.variation_weight * parts["variation"]
         )
         loss = loss + s.perceptual_weight * self.apart(made, given, parts)
-        yield self.trained, loss, self.logged(parts)
+        yield self.trained, loss, self.named(parts)
 
     def _made(self, modules: Modules, given: Examples) -> tuple[Tensor, Warped, Tensor]:
         """Alpha, the bent garment, and the picture."""
         with torch.no_grad():
-            coarse: Coarse = self.before.to(given.image.device)(given.seen)
+            coarse: Coarse = self.helpers.networks["coarse"](given.seen)
             warp = bent(given.garment, self._grid(given.places))
         share = given.worn * modules[self.trained](warp.garment, coarse.picture)
         return share, warp, composed(share, warp.garment, coarse.picture)

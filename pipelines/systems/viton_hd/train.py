@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from torch import Tensor
-
-from pipelines import checkpoints
 from pipelines.errors import ConfigError
 from pipelines.systems.viton_hd.config import (
-    GMM,
-    SEG,
     ALIASConfig,
     ConditionsConfig,
     GMMConfig,
     NetworkConfig,
     SegConfig,
 )
-from pipelines.systems.viton_hd.train_alias import ALIASTask, Helpers
+from pipelines.systems.viton_hd.train_alias import ALIASTask
 from pipelines.systems.viton_hd.train_data import recipe
 from pipelines.systems.viton_hd.train_gmm import GMMTask
-from pipelines.systems.viton_hd.train_layouts import Layouts
 from pipelines.systems.viton_hd.train_seg import SegTask
 from pipelines.systems.viton_hd.train_settings import (
     ALIASSettings,
@@ -31,80 +24,96 @@ from pipelines.systems.viton_hd.train_settings import (
     SegSettings,
 )
 from pipelines.systems.viton_hd.weights import build_network, read_network
-from pipelines.training.loop import run
 from pipelines.training.request import ReportProgress, TrainRequest, TrainResult
 from pipelines.training.settings import NARROWEST
-from pipelines.training.tryon_perceptual import find_perceptual
-from pipelines.training.tryon_setup import Setup
-from pipelines.training.tryon_task import TaskData
+from pipelines.training.tryon_setup import Setup, bad
+from pipelines.training.tryon_task import Start, TaskData
 
-C = TypeVar("C", SegConfig, GMMConfig, ALIASConfig)
-Tell = Callable[[str], None]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+N = TypeVar("N", SegConfig, GMMConfig, ALIASConfig)
 
 
 def train_seg(request: TrainRequest, report: ReportProgress) -> TrainResult:
     """Train the layout network. Raises ``InputError``, ``ConfigError``."""
-    setup = _Setup(request, report)
+    setup = TrainSetup(request, report)
     wanted = SegSettings.of(request.settings)
     asked = SegConfig(wanted.width, wanted.coarse_width, setup.conditions)
     config, start = setup.network(asked)
     if wanted.coarse_width:
         config = replace(config, coarse_width=wanted.coarse_width)
     if wanted.coarse_alone and not config.coarse_width:
-        raise ConfigError("coarse_alone needs a coarse_width", code="bad_setting")
+        raise bad("coarse_alone needs a coarse_width")
     _check(config)
-    task = SegTask(config, wanted, setup.examples(), setup.augmentation, start)
-    return run(task, setup.loop, request, report)
+    helpers, data = setup.helpers(wanted, config), setup.examples()
+    task = SegTask(config, setup.shared, wanted, data, setup.augmentation, helpers, start)
+    return setup.run(task)
 
 
 def train_gmm(request: TrainRequest, report: ReportProgress) -> TrainResult:
     """Train the network that warps the garment. Raises ``InputError``, ``ConfigError``."""
-    setup = _Setup(request, report)
+    setup = TrainSetup(request, report)
     wanted = GMMSettings.of(request.settings)
     config, start = setup.network(GMMConfig(wanted.width, wanted.refine_width, setup.conditions))
     if wanted.refine_width:
         config = replace(config, refine_width=wanted.refine_width)
         _check(config)
-    layouts = _layouts(wanted, setup.conditions)
-    task = GMMTask(config, wanted, setup.examples(), setup.augmentation, layouts, start)
-    return run(task, setup.loop, request, report)
+    _check_layouts(wanted)
+    helpers, data = setup.helpers(wanted, config), setup.examples()
+    task = GMMTask(config, setup.shared, wanted, data, setup.augmentation, helpers, start)
+    return setup.run(task)
 
 
 def train_alias(request: TrainRequest, report: ReportProgress) -> TrainResult:
     """Train the image generator. Raises ``InputError``, ``ConfigError``, ``WeightsMissing``."""
-    setup = _Setup(request, report)
+    setup = TrainSetup(request, report)
     wanted = ALIASSettings.of(request.settings)
     config, start = setup.network(_alias_config(wanted, setup.conditions))
     if wanted.light_width:
         config = replace(config, light_width=wanted.light_width)
     if wanted.light_alone and not config.light_width:
-        raise ConfigError("light_alone needs a light_width", code="bad_setting")
+        raise bad("light_alone needs a light_width")
     _check(config)
-    helpers = _helpers(wanted, setup.conditions, setup.tell)
-    task = ALIASTask(config, wanted, setup.examples(), setup.augmentation, helpers, start)
-    return run(task, setup.loop, request, report)
+    _check_layouts(wanted)
+    helpers, data = setup.helpers(wanted, config, needed=("gmm",)), setup.examples()
+    task = ALIASTask(config, setup.shared, wanted, data, setup.augmentation, helpers, start)
+    return setup.run(task)
 
 
-class _Setup(Setup):
+class TrainSetup(Setup[ConditionsSettings, Any]):
     """What the three trainers read from their settings alike."""
+
+    kind, before = ConditionsSettings, ("gmm", "seg")
+    read = staticmethod(read_network)
 
     def __init__(self, request: TrainRequest, report: ReportProgress) -> None:
         super().__init__(request, report)
-        self.conditions = _conditions(ConditionsSettings.of(request.settings))
+        self.conditions = _conditions(self.shared)
 
-    def network(self, config: C) -> tuple[C, Mapping[str, Tensor] | None]:
+    def network(self, config: N) -> tuple[N, Start[N] | None]:
         """The network asked for, or, under our own conditions, the one to go on from."""
-        path = self.start_file()
-        if path is None:
+        start = self.start(config.family)
+        if start is None:
             _check(config)
             return config, None
-        network, found = read_network(path, config.family)
-        assert isinstance(found, type(config))  # noqa: S101 - of the family asked for
-        return replace(found, conditions=self.conditions), network.state_dict()
+        return replace(start.config, conditions=self.conditions), start
 
     def examples(self) -> TaskData:
         """Examples to learn from and to judge by."""
         return self.data(recipe(self.conditions))
+
+    def check_inputs(self, path: Path, found: NetworkConfig, config: NetworkConfig) -> None:
+        """Raise ``ConfigError`` where the inputs of a network before are made otherwise."""
+        theirs, ours = found.conditions, config.conditions
+        if (theirs.agnostic, theirs.pose_points) != (ours.agnostic, ours.pose_points):
+            raise ConfigError(
+                f"{path}: its inputs are made with agnostic = {theirs.agnostic}, pose_points = "
+                f"{theirs.pose_points}; these with {ours.agnostic}, {ours.pose_points}",
+                code="other_conditions",
+                hint=f"Use --set agnostic={theirs.agnostic} "
+                f"--set pose_points={theirs.pose_points}.",
+            )
 
 
 def _conditions(settings: ConditionsSettings) -> ConditionsConfig:
@@ -112,7 +121,7 @@ def _conditions(settings: ConditionsSettings) -> ConditionsConfig:
     try:
         return ConditionsConfig((height, width), settings.agnostic, settings.pose_points)
     except (TypeError, ValueError) as error:
-        raise ConfigError(str(error), code="bad_setting") from None
+        raise bad(str(error)) from None
 
 
 def _alias_config(wanted: ALIASSettings, conditions: ConditionsConfig) -> ALIASConfig:
@@ -126,7 +135,7 @@ def _alias_config(wanted: ALIASSettings, conditions: ConditionsConfig) -> ALIASC
             conditions=conditions,
         )
     except ValueError as error:
-        raise ConfigError(str(error), code="bad_setting") from None
+        raise bad(str(error)) from None
     if any(side % config.multiple for side in conditions.size_hw):
         raise ConfigError(
             f"size = {conditions.size_hw}: wanted multiples of {config.multiple} "
@@ -144,38 +153,13 @@ def _check(config: NetworkConfig) -> None:
             raise ValueError(f"width = {config.width}: at least {NARROWEST} wanted")
         build_network(config)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"{config.family}: {error}", code="bad_setting") from None
+        raise bad(f"{config.family}: {error}") from None
 
 
-def _helpers(wanted: ALIASSettings, conditions: ConditionsConfig, tell: Tell) -> Helpers:
-    gmm, gmm_config = _read(wanted.gmm, GMM, conditions)
-    perceptual = None
-    if wanted.perceptual_weight:
-        perceptual = find_perceptual(wanted.perceptual, wanted.perceptual_weights, tell)
-    return Helpers(gmm, gmm_config, _layouts(wanted, conditions), perceptual)
-
-
-def _layouts(wanted: GMMSettings | ALIASSettings, conditions: ConditionsConfig) -> Layouts:
+def _check_layouts(wanted: GMMSettings | ALIASSettings) -> None:
     if wanted.predicted_share and not wanted.seg:
         raise ConfigError(
             f"predicted_share = {wanted.predicted_share} needs a layout network",
             code="bad_setting",
             hint="Name its weights: --set seg=FILE.",
         )
-    network = _read(wanted.seg, SEG, conditions)[0] if wanted.seg else None
-    return Layouts(network, wanted.predicted_share)
-
-
-def _read(wanted: str, family: str, conditions: ConditionsConfig) -> Any:
-    found = checkpoints.find(wanted)
-    network, config = read_network(found.path, family)
-    theirs = config.conditions
-    ours = (conditions.agnostic, conditions.pose_points)
-    if (theirs.agnostic, theirs.pose_points) != ours:
-        raise ConfigError(
-            f"{found.path}: its inputs are made with agnostic = {theirs.agnostic}, pose_points = "
-            f"{theirs.pose_points}; these with {ours[0]}, {ours[1]}",
-            code="other_conditions",
-            hint=f"Use --set agnostic={theirs.agnostic} --set pose_points={theirs.pose_points}.",
-        )
-    return network, config

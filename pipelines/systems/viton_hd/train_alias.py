@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,38 +26,16 @@ from pipelines.systems.viton_hd.chain_steps import (
 from pipelines.systems.viton_hd.config import ALIASConfig, GMMConfig, config_to_json
 from pipelines.systems.viton_hd.networks import GMM, laid_garment, worn_part
 from pipelines.systems.viton_hd.train_base import VitonHDTask
-from pipelines.systems.viton_hd.train_data import Examples, examples
+from pipelines.systems.viton_hd.train_data import Examples
 from pipelines.systems.viton_hd.train_gmm import warp_loss, warped_garment
 from pipelines.systems.viton_hd.train_layouts import Layouts
 from pipelines.systems.viton_hd.train_settings import ALIASSettings, GMMSettings
-from pipelines.systems.viton_hd.weights import build_network
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_export import export_network
 from pipelines.training.tryon_figures import Averages, inside, pixels, sheet, ssim_maps
-from pipelines.training.tryon_perceptual import Perceptual
-from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, figure_rows, xavier_started
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@dataclass(frozen=True, eq=False)
-class Helpers:
-    """Networks that the picture is made with and judged by, and that are not trained here."""
-
-    gmm: GMM
-    gmm_config: GMMConfig
-    layouts: Layouts = field(default_factory=Layouts)
-    perceptual: Perceptual | None = None
-
-    def to(self, device: torch.device) -> None:
-        """Move them, in place; nothing to do where they are there."""
-        loss = self.perceptual.loss if self.perceptual else None
-        self.layouts.to(device)
-        for network in (self.gmm, loss):
-            if network is not None:
-                network.to(device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,37 +48,35 @@ class Condition:
     misalign: Tensor
 
 
-class ALIASTask(VitonHDTask):
+class ALIASTask(VitonHDTask[ALIASConfig, ALIASSettings]):
     """``ALIASGenerator`` against a discriminator that sees the layout and a picture."""
 
-    best, trained = "region_ssim", "alias"
+    best, trained, added = "region_ssim", "alias", ("light.",)
 
-    def __init__(
-        self,
-        config: ALIASConfig,
-        settings: ALIASSettings,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        helpers: Helpers,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(config, data, augmentation, start)
-        self.settings, self.helpers = settings, helpers
-        self.adds_garment = config.adds_garment
-        self.joint = settings.gmm_learning_rate > 0
+    @property
+    def joint(self) -> bool:
         """Whether the warp is trained, too."""
-        self.warp_settings = GMMSettings(constraint_weight=settings.constraint_weight)
-        self.averaged = ("alias", "gmm") if self.joint else ("alias",)
+        return self.settings.gmm_learning_rate > 0
+
+    @property
+    def averaged(self) -> tuple[str, ...]:
+        """The networks that are trained."""
+        return ("alias", "gmm") if self.joint else ("alias",)
+
+    @cached_property
+    def layouts(self) -> Layouts:
+        """Where the layouts come from that it is shown."""
+        return Layouts(self.helpers.networks.get("seg"), self.settings.predicted_share)
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if they are used, the discriminator and the warp."""
-        made = {"alias": self.started(xavier_started(build_network(self.config)))}
+        made = super().modules()
         if self.settings.gan_weight:
             made["discriminator"] = MultiscaleDiscriminator(
                 len(VITONHD7) + 3, width=self.settings.discriminator_width, spectral=True
             )
         if self.joint:
-            made["gmm"] = self.helpers.gmm.requires_grad_(True)
+            made["gmm"] = self.helpers.networks["gmm"].requires_grad_(True)
         return made
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
@@ -127,12 +104,11 @@ class ALIASTask(VitonHDTask):
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""
-        given = examples(batch)
-        self.helpers.to(given.image.device)
+        given = self.examples(batch)
         gmm = self._gmm(modules)
         # its statistics were learnt from larger batches
         gmm.eval()
-        parse = self.helpers.layouts.drawn(given, info.generator, info.step)
+        parse = self.layouts.drawn(given, info.generator, info.step)
         with torch.set_grad_enabled(self.joint):
             condition = self.condition(given, parse, gmm)
         made = self.learning(modules["alias"], given, condition)
@@ -144,7 +120,7 @@ class ALIASTask(VitonHDTask):
             loss = loss + s.ssim_weight * logged["loss/ssim"]
         if self.joint:
             warp = warped_garment(gmm, given, given.parse)
-            logged["loss/warp"] = warp_loss(self.warp_settings, given, warp)[0]
+            logged["loss/warp"] = warp_loss(self._warp_settings, given, warp)[0]
             loss = loss + logged["loss/warp"]
         if s.gan_weight:
             judge: Any = modules["discriminator"]
@@ -164,16 +140,19 @@ class ALIASTask(VitonHDTask):
         yield "alias", loss, logged
 
     def _gmm(self, modules: Modules) -> GMM:
-        """The warp: the trained one, or the one that was given."""
-        gmm: Any = modules.get("gmm", self.helpers.gmm)
-        made: GMM = gmm
-        return made
+        gmm = self.network("gmm", modules)
+        assert isinstance(gmm, GMM)  # noqa: S101 - what the family builds
+        return gmm
+
+    @property
+    def _warp_settings(self) -> GMMSettings:
+        return GMMSettings(constraint_weight=self.settings.constraint_weight)
 
     def condition(self, given: Examples, parse: Tensor, gmm: GMM) -> Condition:
         """The generator's inputs under a layout ``[B, 7, H, W]``."""
         grid = warped_garment(gmm, given, parse).grid
         garment, mask = warped(given.garment.image, grid), warped(given.garment.mask, grid)
-        if self.adds_garment:
+        if self.config.adds_garment:
             garment = in_own_colours(own_colours(given.garment), grid, garment, mask)
         misalign, divided = misalignment(parse, mask)
         return Condition(alias_input(given.person, garment), parse, divided, misalign)
@@ -209,12 +188,11 @@ class ALIASTask(VitonHDTask):
         The photo is kept outside the garment-free region. With a layout network also under
         predicted ones (``predicted/...``).
         """
-        self.helpers.to(device)
         figures, predicted = Averages(), Averages()
         for indices, given in self.judged(device):
             self._judge(figures, modules, given, given.parse)
-            if self.helpers.layouts.network:
-                parse = self.helpers.layouts.predicted(given, int(indices[0]))
+            if self.layouts.network:
+                parse = self.layouts.predicted(given, int(indices[0]))
                 self._judge(predicted, modules, given, parse)
         found = {f"predicted/{name}": value for name, value in predicted.means().items()}
         return {**figures.means(), **found}
@@ -231,7 +209,6 @@ class ALIASTask(VitonHDTask):
 
     def sheet(self, modules: Modules, device: torch.device) -> NDArray[np.uint8]:
         """Garment-free person, garment, its warp, the picture, the photo."""
-        self.helpers.to(device)
         _, given = self.shown(device)
         condition = self.condition(given, given.parse, self._gmm(modules))
         made = self.pictured(modules["alias"], given, condition, seed=0)
@@ -243,7 +220,7 @@ class ALIASTask(VitonHDTask):
         files = super().export(modules, folder, meta)
         if not self.joint:
             return files
-        config = self.helpers.gmm_config
+        config: GMMConfig = self.helpers.configs["gmm"]
         made = export_network(
             folder,
             modules["gmm"],
@@ -253,7 +230,3 @@ class ALIASTask(VitonHDTask):
             data=self.data.described,
         )
         return (*files, made)
-
-    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-        """Figure and value."""
-        return figure_rows(figures)

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Generic, TypeVar
 
-from torch import Tensor
+from torch import nn
 
 from pipelines.systems.viton_hd.config import NetworkConfig, config_to_json
 from pipelines.systems.viton_hd.train_data import CHANGEABLE, Examples, examples, unpacked
+from pipelines.systems.viton_hd.weights import build_network
+from pipelines.training.initialisation import xavier_started
 from pipelines.training.task import Batch
-from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, TryOnTask
+from pipelines.training.tryon_settings import Own
+from pipelines.training.tryon_task import TryOnTask
+
+C = TypeVar("C", bound=NetworkConfig)
+S = TypeVar("S", bound=Own)
 
 
-class VitonHDTask(TryOnTask[Examples]):
+class VitonHDTask(TryOnTask[Examples, C, S], Generic[C, S]):
     """One of the three networks."""
 
-    changeable = CHANGEABLE
+    system, changeable = "viton-hd", CHANGEABLE
+    to_json = staticmethod(config_to_json)
 
-    def __init__(
-        self,
-        config: NetworkConfig,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(data, augmentation, start)
-        self.config = config
-
-    @property
-    def family(self) -> str:
-        """Of the weights."""
-        return self.config.family
-
-    def stored_config(self) -> dict[str, Any]:
-        """The network's config."""
-        return config_to_json(self.config)
+    def new_network(self) -> nn.Module:
+        """The network before any training."""
+        return xavier_started(build_network(self.config))
 
     def unpacked(self, kept: Batch) -> Batch:
         """The bytes of a batch as floats."""
         return unpacked(kept)
 
-    def examples(self, batch: Batch) -> Examples:
+    def inputs(self, batch: Batch) -> Examples:
         """The networks' inputs of an unpacked batch."""
         return examples(batch)

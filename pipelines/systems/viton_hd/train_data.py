@@ -23,7 +23,7 @@ from pipelines.evaluation.tryon import tryon_region
 from pipelines.garments.prepare import worn_part
 from pipelines.labels import LIP20, VITONHD7, VITONHD13, merge_table
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
-from pipelines.networks.pictures import label_maps, levels_of_batch, resized
+from pipelines.networks.pictures import label_maps, resized
 from pipelines.preprocess.agnostic import GRAY, image_agnostic, parse_agnostic
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.conditions import (
@@ -35,6 +35,7 @@ from pipelines.systems.viton_hd.conditions import (
     seven_of_thirteen,
 )
 from pipelines.systems.viton_hd.config import ConditionsConfig
+from pipelines.training import pair_data
 from pipelines.training.task import Batch
 from pipelines.training.tryon_augment import Changeable
 from pipelines.training.tryon_data import Recipe, check_aspect
@@ -43,7 +44,8 @@ from pipelines.types import ParseMap, Size
 VERSION = 2
 """Raised when equal inputs would give other arrays."""
 
-CLOTH_BIT, PAINTED_BIT, ERASED_BIT, REGION_BIT = 1, 2, 4, 8
+BITS: Mapping[str, int] = {"cloth_mask": 1, "painted": 2, "erased": 4, "region": 8}
+"""Masks that are kept in one array, ``bits``."""
 CHANGEABLE = Changeable(
     labels=VITONHD13,
     worn=(VITONHD13.UPPER,),
@@ -80,19 +82,21 @@ def kept_arrays(
     pose = person.pose
     if (height, width) != size:
         pose = scaled(pose, size.width / width, size.height / height)
-    erased = (parse_agnostic(parse, pose).ids != parse.ids).astype(np.uint8)
     # on a black photo the gray says where it is painted
-    painted = (image_agnostic(np.zeros_like(image), parse, pose, config.agnostic)[..., 0] > 0) * 1
-    cloth_mask = resized(garment.mask.astype(np.uint8), size, nearest=True)
-    bits = CLOTH_BIT * cloth_mask + PAINTED_BIT * painted + ERASED_BIT * erased
-    bits = bits + REGION_BIT * tryon_region(parse)
+    black = np.zeros_like(image)
+    masks = {
+        "cloth_mask": resized(garment.mask.astype(np.uint8), size, nearest=True) > 0,
+        "painted": image_agnostic(black, parse, pose, config.agnostic)[..., 0] > 0,
+        "erased": parse_agnostic(parse, pose).ids != parse.ids,
+        "region": tryon_region(parse),
+    }
     return {
         "image": image,
         "cloth": resized(garment.image, size),
         "pose": draw_pose_picture(pose, size, config.pose_points),
         "pose_mirrored": draw_pose_picture(mirror_pose(pose, size.width), size, config.pose_points),
         "ids": parse.ids,
-        "bits": bits.astype(np.uint8),
+        "bits": pair_data.packed(masks, BITS),
         "joints": np.column_stack([pose.body.xy, pose.body.score]).astype(np.float32),
     }
 
@@ -104,20 +108,11 @@ def unpacked(kept: Batch) -> Batch:
     ``painted``, ``erased``, ``region`` bool [B, 1, H, W]; ``ids`` int64 [B, H, W] of VITONHD13;
     ``joints``.
     """
-    made = {
-        name: levels_of_batch(kept[name]) for name in ("image", "cloth", "pose", "pose_mirrored")
-    }
+    made = pair_data.unpacked(kept, ("image", "cloth", "pose", "pose_mirrored"), BITS)
     table = torch.zeros(256, dtype=torch.long)
     for source, target in merge_table(LIP20, VITONHD13).items():
         table[source] = target
-    made["ids"] = table.to(kept["ids"].device)[kept["ids"].long()]
-    bits = kept["bits"][:, None]
-    for name, bit in (
-        ("cloth_mask", CLOTH_BIT), ("painted", PAINTED_BIT), ("erased", ERASED_BIT),
-        ("region", REGION_BIT),
-    ):  # fmt: skip
-        made[name] = (bits & bit) > 0
-    return {**made, "joints": kept["joints"]}
+    return {**made, "ids": table.to(made["ids"].device)[made["ids"]]}
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,11 @@ from pipelines.systems.viton_hd.chain_steps import gmm_input, refiner_input, war
 from pipelines.systems.viton_hd.config import GMMConfig
 from pipelines.systems.viton_hd.networks import GMM
 from pipelines.systems.viton_hd.train_base import VitonHDTask
-from pipelines.systems.viton_hd.train_data import Examples, examples
+from pipelines.systems.viton_hd.train_data import Examples
 from pipelines.systems.viton_hd.train_layouts import Layouts
 from pipelines.systems.viton_hd.train_settings import GMMSettings
+from pipelines.systems.viton_hd.weights import build_network
+from pipelines.training.initialisation import matcher_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_augment import relit
 from pipelines.training.tryon_figures import (
@@ -33,54 +36,35 @@ from pipelines.training.tryon_figures import (
     sheet,
     ssim_maps,
 )
-from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, figure_rows, matcher_started
-from pipelines.types import Size
 
 _WHITE = 1.0
 _COARSE = (2, 4, 8)
 
 
-class GMMTask(VitonHDTask):
+class GMMTask(VitonHDTask[GMMConfig, GMMSettings]):
     """``GMM``, shown the true layout of the garment, as published, or predicted ones."""
 
-    best, trained = "iou", "gmm"
+    best, trained, added = "iou", "gmm", ("refiner.",)
 
-    def __init__(
-        self,
-        config: GMMConfig,
-        settings: GMMSettings,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        layouts: Layouts,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(config, data, augmentation, start)
-        self.layouts = layouts
-        self.width, self.refine_width, self.settings = config.width, config.refine_width, settings
-        self.size = Size(*config.conditions.size_hw)
+    @cached_property
+    def layouts(self) -> Layouts:
+        """Where the layouts come from that it is shown."""
+        return Layouts(self.helpers.networks.get("seg"), self.settings.predicted_share)
 
-    def modules(self) -> dict[str, nn.Module]:
-        """The network; its feature extraction starts as published (normal, 0.02)."""
-        gmm = GMM(size=self.size, width=self.width, refine_width=self.refine_width)
-        return {"gmm": self.started(matcher_started(gmm))}
-
-    def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
-        """Adam."""
-        parameters = modules["gmm"].parameters()
-        return {"gmm": torch.optim.Adam(parameters, self.settings.learning_rate, (0.5, 0.999))}
+    def new_network(self) -> nn.Module:
+        """The features start as published (normal, 0.02), the rest as torch starts it."""
+        return matcher_started(build_network(self.config))
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """L1 of the warped garment on white, of its mask, and the constraint."""
-        given = examples(batch)
+        given = self.examples(batch)
         s = self.settings
         shown = relit(given.garment.image_nearest, s.garment_light, info.generator)
         network: Any = modules["gmm"]
-        self.layouts.to(given.image.device)
         parse = self.layouts.drawn(given, info.generator, info.step)
         warp = warped_garment(network, given, parse, shown)
         loss, parts = warp_loss(s, given, warp)
-        yield "gmm", loss, {f"loss/{name}": part for name, part in parts.items()}
+        yield "gmm", loss, self.named(parts)
 
     def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:
         """IoU of the warped mask with the worn garment; L1 (of 0..1) and SSIM where one of the
@@ -89,7 +73,6 @@ class GMMTask(VitonHDTask):
         where a refiner has corrected it, ``predicted/...`` those under predicted layouts.
         """  # noqa: D205 - one sentence
         network: Any = modules["gmm"]
-        self.layouts.to(device)
         figures = Averages()
         for indices, given in self.judged(device):
             warp = warped_garment(network, given, given.parse)
@@ -110,10 +93,6 @@ class GMMTask(VitonHDTask):
         dressed = warp.garment * warp.mask + given.image * (1 - warp.mask)
         pictures = (given.image, given.garment.image, warp.garment, dressed, worn_on_white(given))
         return sheet([pixels(picture) for picture in pictures])
-
-    def rows(self, figures: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-        """Figure and value."""
-        return figure_rows(figures)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,11 +24,6 @@ class Layouts:
     network: nn.Module | None = None
     share: float = 0.0
 
-    def to(self, device: torch.device) -> None:
-        """Move the network, in place; nothing to do where it is there."""
-        if self.network is not None:
-            self.network.to(device)
-
     def drawn(self, given: Examples, generator: torch.Generator, seed: int) -> Tensor:
         """Layouts to learn from, one-hot ``VITONHD7`` ``[B, 7, H, W]``."""
         if self.network is None or not self.share:

@@ -22,45 +22,31 @@ from pipelines.networks.pictures import label_maps
 from pipelines.systems.viton_hd.chain_steps import seg_input
 from pipelines.systems.viton_hd.config import SegConfig
 from pipelines.systems.viton_hd.train_base import VitonHDTask
-from pipelines.systems.viton_hd.train_data import examples
 from pipelines.systems.viton_hd.train_layouts import predicted_ids
 from pipelines.systems.viton_hd.train_settings import SegSettings
-from pipelines.systems.viton_hd.weights import build_network
+from pipelines.training.initialisation import xavier_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import label_pixels, pixels, sheet
-from pipelines.training.tryon_settings import AugmentSettings
-from pipelines.training.tryon_task import TaskData, xavier_started
 from pipelines.types import ParseMap
 
 INPUT_CHANNELS = 21
 
 
-class SegTask(VitonHDTask):
+class SegTask(VitonHDTask[SegConfig, SegSettings]):
     """``SegGenerator`` against a discriminator that sees its input and a layout."""
 
     best, trained, label_set = "miou", "seg", VITONHD13.__name__
-    averaged = ("seg",)
-
-    def __init__(
-        self,
-        config: SegConfig,
-        settings: SegSettings,
-        data: TaskData,
-        augmentation: AugmentSettings,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__(config, data, augmentation, start)
-        self.settings = settings
+    added = ("coarse.", "coarse_share")
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if it is used, the discriminator."""
-        seg = self.started(xavier_started(build_network(self.config)))
+        made = super().modules()
         if not self.settings.gan_weight:
-            return {"seg": seg}
+            return made
         judge = MultiscaleDiscriminator(
             INPUT_CHANNELS + len(VITONHD13), width=self.settings.discriminator_width
         )
-        return {"seg": seg, "discriminator": xavier_started(judge)}
+        return {**made, "discriminator": xavier_started(judge)}
 
     def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
         """Adam for each."""
@@ -75,7 +61,7 @@ class SegTask(VitonHDTask):
 
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""
-        given = examples(batch)
+        given = self.examples(batch)
         seen = seg_input(
             given.person, given.garment, drawn_noise(len(given.ids), MATCHING, info.generator)
         )

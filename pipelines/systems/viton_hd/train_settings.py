@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pipelines.training.settings import LoopSettings
 from pipelines.training.tryon_settings import (
@@ -33,6 +33,9 @@ class ConditionsSettings(Settings):
     """Form of the garment-free picture: ``v3.2`` (hands kept, our choice) or ``viton-hd``."""
     pose_points: str = "body"
     """``body``, or ``all`` where the poses have feet and hands."""
+
+    schedule: ClassVar[str] = "cosine"
+    """Of the learning rate."""
 
 
 @dataclass(frozen=True)

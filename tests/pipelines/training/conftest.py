@@ -1,6 +1,7 @@
-"""The toy task, one thread for equal arithmetic, and how to read what a run wrote."""
+"""The toy task, one thread for equal arithmetic, how to stop a run and read what it wrote."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,20 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def stopping_at():
+    """A listener that sends this process a signal when the line of a step is written."""
+
+    def listener(step, signum):
+        def report(progress):
+            if progress.step == step and progress.losses:
+                signal.raise_signal(signum)
+
+        return report
+
+    return listener
 
 
 @pytest.fixture
@@ -62,5 +77,21 @@ def assert_same():
                 check(*pair, f"{where}/{number}")
         else:
             assert one == other, where
+
+    return check
+
+
+@pytest.fixture
+def check_resume(tmp_path, stopping_at, read_metrics, last_state, assert_same):
+    """A run ``train(out, steps=...)`` that is stopped and resumed is the one that was not."""
+
+    def check(train):
+        whole, parts = tmp_path / "whole", tmp_path / "parts"
+        train(whole, steps=3)
+        stopped = train(parts, steps=3, report=stopping_at(2, signal.SIGTERM))
+        assert (stopped.status, stopped.steps) == ("interrupted", 2)
+        train(parts, steps=3, resume=True)
+        assert read_metrics(parts) == read_metrics(whole)
+        assert_same(last_state(parts), last_state(whole))
 
     return check

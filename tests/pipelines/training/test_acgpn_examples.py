@@ -12,8 +12,9 @@ from pipelines.networks.noise import binary_noise
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.acgpn.conditions import garment_conditions, person_conditions, pose_pixels
 from pipelines.systems.acgpn.config import ACGPNConfig
-from pipelines.systems.acgpn.train_data import CHANGEABLE, examples, kept_arrays, unpacked
+from pipelines.systems.acgpn.train_data import CHANGEABLE, examples, kept_arrays
 from pipelines.systems.acgpn.train_fusion import true_inputs
+from pipelines.training.pair_data import unpacked
 from pipelines.training.pose_windows import maps_of_windows, pose_windows
 from pipelines.training.tryon_augment import augmented
 from pipelines.training.tryon_settings import AugmentSettings

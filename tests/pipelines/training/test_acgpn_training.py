@@ -1,7 +1,7 @@
 """ACGPN's trainers on a small drawn root: from files to weights that inference reads."""
 
 import json
-import signal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -187,25 +187,12 @@ def test_the_released_forms(root, packs, tmp_path):
 
 
 @pytest.mark.parametrize("stage", [*STAGES, "together"])
-def test_a_resumed_run_is_the_run_that_was_not_interrupted(
-    root, packs, chain, tmp_path, read_metrics, last_state, assert_same, stage
-):
+def test_a_resumed_run_is_the_run_that_was_not_interrupted(root, packs, chain, check_resume, stage):
     known = TRAINERS[f"acgpn.{stage}"][0].defaults
     options = {n: str(weights_of(chain[n])) for n in STAGES if n in known}
     options |= {n: 0.5 for n in known if n.endswith("teacher_forcing")}
-    options |= {"steps": 3, **together_narrow()} if stage == "together" else {"steps": 3}
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    trained(stage, root, packs, whole, **options)
-
-    def stop(progress):
-        if progress.step == 2 and progress.losses:
-            signal.raise_signal(signal.SIGTERM)
-
-    stopped = trained(stage, root, packs, parts, report=stop, **options)
-    assert (stopped.status, stopped.steps) == ("interrupted", 2)
-    trained(stage, root, packs, parts, resume=True, **options)
-    assert read_metrics(parts) == read_metrics(whole)
-    assert_same(last_state(parts), last_state(whole))
+    options |= together_narrow() if stage == "together" else {}
+    check_resume(partial(trained, stage, root, packs, **options))
 
 
 def together_narrow():

@@ -12,7 +12,8 @@ from pipelines.networks.pictures import resized
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.cp_vton.conditions import garment_conditions, person_conditions
 from pipelines.systems.cp_vton.config import CPVTONConfig, CPVTONPlusConfig
-from pipelines.systems.cp_vton.train_data import CHANGEABLE, examples, kept_arrays, unpacked
+from pipelines.systems.cp_vton.train_data import CHANGEABLE, examples, kept_arrays
+from pipelines.training.pair_data import unpacked
 from pipelines.training.tryon_augment import augmented
 from pipelines.training.tryon_settings import AugmentSettings
 from pipelines.types import ParseMap, Size

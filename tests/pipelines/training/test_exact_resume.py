@@ -16,19 +16,9 @@ from pipelines.errors import ConfigError, InputError
 TASKS = [toy_task.BrightPixels, toy_task.Adversaries]
 
 
-def stopping_at(step, signum):
-    """A listener that sends this process a signal when the line of a step is written."""
-
-    def report(progress):
-        if progress.step == step and progress.losses:
-            signal.raise_signal(signum)
-
-    return report
-
-
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_after_a_signal(tmp_path, read_metrics, last_state, assert_same, task, signum):
+def test_after_a_signal(tmp_path, stopping_at, read_metrics, last_state, assert_same, task, signum):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     toy_task.train(whole, task=task())
     stopped = toy_task.train(parts, task=task(), report=stopping_at(10, signum))
@@ -92,7 +82,9 @@ def lose_the_note(path):
 
 
 @pytest.mark.parametrize("damage", [cut, swap_a_bit, lose_the_note])
-def test_a_damaged_checkpoint_is_refused_and_the_one_before_used(tmp_path, read_metrics, damage):
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_used(
+    tmp_path, stopping_at, read_metrics, damage
+):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     toy_task.train(whole)
     toy_task.train(parts, report=stopping_at(20, signal.SIGTERM))

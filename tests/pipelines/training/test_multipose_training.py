@@ -1,7 +1,7 @@
 """The multi-pose trainers on small drawn roots: from files to weights that inference reads."""
 
 import json
-import signal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -149,7 +149,7 @@ def test_the_perceptual_loss(root, packs, tmp_path, small_vgg):
 def small_vgg(monkeypatch):
     """In place of VGG19 the mean of each square of 8 pixels."""
     monkeypatch.setattr(
-        "pipelines.systems.multipose.train.find_perceptual", lambda kind, weights, tell: Squares()
+        "pipelines.training.tryon_setup.find_perceptual", lambda kind, weights, tell: Squares()
     )
 
 
@@ -219,26 +219,13 @@ def test_garments_are_bent_wherever_the_warp_is_named(root, packs, chain, tmp_pa
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_resumed_run_is_the_run_that_was_not_interrupted(
-    root, packs, chain, tmp_path, read_metrics, last_state, assert_same, stage
-):
-    options = {"steps": 3, "own_pose": 0.5, **before(stage, chain)}
+def test_a_resumed_run_is_the_run_that_was_not_interrupted(root, packs, chain, check_resume, stage):
+    options = {"own_pose": 0.5, **before(stage, chain)}
     if stage == "shs":
         options["equalised_epochs"] = 1
     else:
         options["teacher_forcing"] = 0.5
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    trained(stage, root, packs, whole, **options)
-
-    def stop(progress):
-        if progress.step == 2 and progress.losses:
-            signal.raise_signal(signal.SIGTERM)
-
-    stopped = trained(stage, root, packs, parts, report=stop, **options)
-    assert (stopped.status, stopped.steps) == ("interrupted", 2)
-    trained(stage, root, packs, parts, resume=True, **options)
-    assert read_metrics(parts) == read_metrics(whole)
-    assert_same(last_state(parts), last_state(whole))
+    check_resume(partial(trained, stage, root, packs, **options))
 
 
 def test_all_three_in_a_row(root, packs, tmp_path):

@@ -1,6 +1,7 @@
 """VITON's trainers on a small drawn root: from files to weights that inference reads."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,11 +20,12 @@ from pipelines.systems.viton.chain import bent
 from pipelines.systems.viton.conditions import garment_conditions, person_conditions
 from pipelines.systems.viton.config import VITONConfig
 from pipelines.systems.viton.networks import PUBLISHED_SIZE
-from pipelines.systems.viton.train_data import CHANGEABLE, examples, kept_arrays, unpacked
+from pipelines.systems.viton.train_data import CHANGEABLE, examples, kept_arrays
 from pipelines.systems.viton.train_settings import ROW
 from pipelines.systems.viton.train_tasks import total_variation
 from pipelines.systems.viton.warp import GRID_SIZE, VITON, control_points
 from pipelines.systems.viton.weights import read_network, read_networks
+from pipelines.training.pair_data import unpacked
 from pipelines.training.tryon_augment import augmented
 from pipelines.training.tryon_settings import AugmentSettings
 
@@ -125,6 +127,14 @@ def test_the_refinement(refine):
         assert 0 < row["loss/share"] < 0.5 and row["loss/variation"] > 0
     # before anything is learnt about half of the garment is taken
     assert 0.2 < refine.figures["share"] < 0.8
+
+
+@pytest.mark.parametrize("stage", ["viton.coarse", "viton.refine"])
+def test_a_resumed_run_is_the_run_that_was_not_interrupted(
+    root, packs, coarse, check_resume, stage
+):
+    options = {"coarse": str(weights_of(coarse))} if stage == "viton.refine" else {}
+    check_resume(partial(trained, stage, root, packs, **options, **FAST))
 
 
 def test_both_files_belong_together(coarse, refine):
