@@ -1,7 +1,6 @@
 """Muon beside a task's own optimizer, against the singular values of NumPy and against Adam."""
 
 import copy
-import signal
 
 import numpy as np
 import pytest
@@ -103,23 +102,14 @@ class Wide(toy_task.BrightPixels):
         }
 
 
-def test_a_resumed_run_is_the_run(tmp_path, read_metrics, last_state, assert_same):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    loop = {"optimizer": "muon"}
-    toy_task.train(whole, task=Wide(), loop=loop)
-    toy_task.train(parts, task=Wide(), loop=loop, steps=24, report=stop_at(10))
-    toy_task.train(parts, task=Wide(), loop=loop, resume=True)
-    assert read_metrics(parts) == read_metrics(whole)
-    assert_same(last_state(parts), last_state(whole))
-    assert set(last_state(whole)["learner"]["optimizers"]["net"]) == {"muon", "rest"}
+def test_a_resumed_run_is_the_run(tmp_path, check_resume, last_state):
+    def train(out, **request):
+        return toy_task.train(
+            out, task=Wide(), loop={"optimizer": "muon", "log_every": 1}, **request
+        )
 
-
-def stop_at(step):
-    def report(progress):
-        if progress.step == step and progress.losses:
-            signal.raise_signal(signal.SIGTERM)
-
-    return report
+    check_resume(train)
+    assert set(last_state(tmp_path / "whole")["learner"]["optimizers"]["net"]) == {"muon", "rest"}
 
 
 def test_an_unknown_optimizer_is_refused():
