@@ -58,14 +58,14 @@ class _Engine:
         self.give_up = float("inf")
 
     def run(self) -> None:
-        self.fill()
-        while self.busy and not self.stop.at_once and time.monotonic() < self.give_up:
+        while self.fill() and not self.stop.at_once and time.monotonic() < self.give_up:
             ended = self.executor.wait(_LOOK_EVERY_S)
-            if self.ending:
-                self.give_up = min(self.give_up, time.monotonic() + GRACE_S)
             if ended:
                 self.handle(ended)
-                self.fill()
+            if self.ending and self.give_up == float("inf"):
+                self.give_up = time.monotonic() + GRACE_S
+                for slot in self.executor.withdraw():
+                    self.busy.pop(slot, None)
         if self.trouble:
             raise self.trouble
 
@@ -73,20 +73,30 @@ class _Engine:
     def ending(self) -> bool:
         return bool(self.stop) or self.trouble is not None
 
-    def fill(self) -> None:
-        for slot in range(self.executor.slots):
-            if slot in self.busy or self.ending:
-                continue
-            if job := self.schedule.next(slot):
-                self.busy[slot] = job
-                timeout_s = self.options.item_timeout_s
-                self.executor.submit(slot, run_task, job.task, timeout_s=timeout_s)
+    def fill(self) -> bool:
+        """Give work to whoever is free; whether there is anything to wait for."""
+        for slot in self.executor.free():
+            if self.ending:
+                break
+            if slot not in self.busy:
+                self.give(slot)
+        return bool(self.busy) or (bool(self.schedule) and not self.ending)
+
+    def give(self, slot: int) -> None:
+        worker = self.executor.worker(slot)
+        beside = [job for s, job in self.busy.items() if self.executor.worker(s) == worker]
+        if job := self.schedule.next(worker, beside):
+            self.busy[slot] = job
+            timeout_s = self.options.item_timeout_s
+            self.executor.submit(slot, run_task, job.task, timeout_s=timeout_s)
 
     def handle(self, ended: Ended) -> None:
         job = self.busy.pop(ended.slot)
         if ended.worker_died and self.ending:
             return  # it may have been ended together with us; the next run tries its task
-        if ended.error:
+        if ended.undone:
+            self.schedule.put_back(job)
+        elif ended.error:
             self.trouble = self.trouble or ended.error
         elif ended.worker_died:
             self.died(job, timed_out=ended.timed_out)
