@@ -15,7 +15,8 @@ innocent item must not be given up for that, in one new worker after the other."
 class Ended:
     """The call of a slot has ended: with a value, an error, or the death of its worker.
 
-    A call that was ``undone`` never began: its worker has gone for another reason.
+    A call that was ``undone`` never began: it was withdrawn, or its worker has gone for another
+    reason.
     """
 
     slot: int
@@ -54,8 +55,8 @@ class Executor(Protocol):
         """
         ...
 
-    def withdraw(self) -> Sequence[int]:
-        """Take back the calls that wait behind another one; their slots, which do not end."""
+    def withdraw(self) -> None:
+        """Let calls that have not begun end as ``undone``."""
         ...
 
     def close(self, *, at_once: bool) -> None:

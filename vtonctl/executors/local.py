@@ -138,9 +138,8 @@ class LocalExecutor:
             if slot in self._workers and self._workers[slot].busy is future:
                 return self._end(slot, future)
 
-    def withdraw(self) -> Sequence[int]:
-        """No call waits behind another one."""
-        return ()
+    def withdraw(self) -> None:
+        """Every call has begun."""
 
     def close(self, *, at_once: bool) -> None:
         """End all workers: by a message, which idle ones heed, or by a kill."""

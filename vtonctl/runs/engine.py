@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 
 from vtonctl.executors.base import Ended, Executor
 from vtonctl.executors.choose import make_executor
@@ -27,12 +28,13 @@ def run_tasks(tasks: Sequence[Task], options: RunOptions, stop: Stop, record: Re
     """Run tasks in worker processes; ``record`` hears of each in this process.
 
     Returns early when ``stop`` is requested. Raises the ``StorageError`` (or another error that
-    is not of one item) that a task raised, once those in flight have ended.
+    is not of one item) that a task raised, once those in flight have ended; ``ConfigError``,
+    ``ExtraMissing`` and ``ClusterError`` where the executor cannot be had or is lost.
     """
     if not tasks or stop:
         return
-    specs = _distinct_specs(tasks)
-    executor = make_executor(options.executor, options.jobs, partial(warm_up, specs))
+    prepare = partial(warm_up, _distinct_specs(tasks), _folders(tasks))
+    executor = make_executor(options.executor, options.jobs, prepare, options.dask_resources)
     engine = _Engine(executor, Schedule(tasks), options, stop, record)
     try:
         engine.run()
@@ -64,8 +66,7 @@ class _Engine:
                 self.handle(ended)
             if self.ending and self.give_up == float("inf"):
                 self.give_up = time.monotonic() + GRACE_S
-                for slot in self.executor.withdraw():
-                    self.busy.pop(slot, None)
+                self.executor.withdraw()
         if self.trouble:
             raise self.trouble
 
@@ -148,6 +149,11 @@ def _crash(job: Job, timeout_s: float) -> Outcome:
         record=record,
         attempts=job.attempt,
     )
+
+
+def _folders(tasks: Iterable[Task]) -> tuple[Path, ...]:
+    """What every worker must see."""
+    return tuple(dict.fromkeys(folder for task in tasks for folder in task.folders))
 
 
 def _distinct_specs(tasks: Iterable[Task]) -> tuple[StageSpec, ...]:
