@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+RECYCLE_AFTER = 2000
+"""Calls after which a worker of ours is replaced: a bound on what libraries leak."""
+
 FIRST_CALL_EXTRA_S = 20.0
 """More time for a worker's first call: models are loaded when they are first used, and an
 innocent item must not be given up for that, in one new worker after the other."""

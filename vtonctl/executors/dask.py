@@ -18,11 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ClusterError, VtonError
 from vtonctl.executors import remote
-from vtonctl.executors.base import Ended
+from vtonctl.executors.base import RECYCLE_AFTER, Ended
 from vtonctl.executors.dask_cluster import Cluster, WorkerGone
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ AHEAD = 2
 """Calls that a worker has at a time: while one runs, the next one is there already."""
 
 NO_WORKER_S = 300.0
-"""How long a run waits while no worker can take a call."""
+"""How long a run waits while there is no worker for it."""
 _LOOK_EVERY_S = 0.25
+_LEAVE_WITHIN_S = 5.0
 _STARTS = 3
 
 
@@ -46,6 +48,8 @@ class _Worker:
     threads: int
     token: str = ""
     calls: dict[int, Future] = field(default_factory=dict)
+    taken: int = 0
+    """Calls so far."""
 
     @property
     def free(self) -> list[int]:
@@ -91,6 +95,12 @@ class DaskExecutor:
         self._cluster, self._jobs, self._warm_up = cluster, jobs, warm_up
         self._run = uuid.uuid4().hex
         self._workers: dict[int, _Worker] = {}
+        self._unfit: set[str] = set()
+        """Addresses of workers that do not have the resources."""
+        self._dismissed: set[str] = set()
+        """Tokens of processes that were sent away."""
+        self._leaving: dict[str, float] = {}
+        """Their addresses, and until when nobody is greeted there."""
         self._told: deque[Ended] = deque()
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._failed_starts = 0
@@ -99,7 +109,7 @@ class DaskExecutor:
 
     def free(self) -> Sequence[int]:
         """The free slots of workers that are ready, those of the least busy first."""
-        ready = [worker for worker in self._workers.values() if worker.token]
+        ready = [w for w in self._workers.values() if w.token and not self._worn(w)]
         ranked = [
             (len(worker.calls) + rank, worker.number, slot)
             for worker in ready
@@ -121,6 +131,7 @@ class DaskExecutor:
             worker.address, remote.take_turn, worker.token, self._run, call, args, timeout_s
         )
         worker.calls[slot] = future
+        worker.taken += 1
         self._cluster.in_background(self._follow, worker, slot, future)
 
     def wait(self, timeout_s: float) -> Ended | None:
@@ -172,13 +183,23 @@ class DaskExecutor:
                 code="no_worker",
                 hint="Check memory and the installation on the workers with: vtonctl doctor",
             )
+        self._unfit &= workers.keys()
+        now = time.monotonic()
+        self._leaving = {a: t for a, t in self._leaving.items() if a in workers and now < t}
         known = {worker.address for worker in self._workers.values()}
-        for address in self._cluster.offering(workers.keys() - known):
-            if not self._jobs or len(self._workers) < self._jobs:
-                number = next(n for n in range(len(workers) + 1) if n not in self._workers)
-                worker = _Worker(number, address, workers[address])
-                self._workers[number] = worker
-                self._cluster.in_background(self._greet, worker)
+        known |= self._unfit | self._leaving.keys()
+        room = (self._jobs or len(workers)) - len(self._workers)
+        if room > 0 and (new := workers.keys() - known):
+            fit = self._cluster.offering(new)
+            self._unfit |= new - set(fit)
+            for address in fit[:room]:
+                self._begin(address, workers[address])
+
+    def _begin(self, address: str, threads: int) -> None:
+        """Greet a worker, which gets the lowest number that is free."""
+        number = next(n for n in count() if n not in self._workers)
+        worker = self._workers[number] = _Worker(number, address, threads)
+        self._cluster.in_background(self._greet, worker)
 
     def _welcome(self, greeted: _Greeted) -> None:
         worker = greeted.worker
@@ -189,9 +210,9 @@ class DaskExecutor:
             self._failed_starts += 1
         elif greeted.error:
             raise greeted.error
-        elif greeted.token:
+        elif greeted.token and greeted.token not in self._dismissed:
             worker.token, self._failed_starts = greeted.token, 0
-        else:  # a call hangs in it: it is about to end
+        else:  # it is about to end
             self._drop(worker)
 
     def _take(self, answer: _Answer) -> None:
@@ -216,6 +237,12 @@ class DaskExecutor:
         else:
             value = answer.reply.value if answer.reply else None
             self._told.append(Ended(slot, value, answer.error))
+        if self._worn(worker) and not worker.calls and worker.number in self._workers:
+            self._send_away(worker)
+            self._drop(worker)
+
+    def _worn(self, worker: _Worker) -> bool:
+        return self._cluster.own and worker.taken >= RECYCLE_AFTER
 
     def _drop(self, worker: _Worker, *, undone: bool = False) -> None:
         """Expect nothing more of a worker; its calls have died with it, or never began."""
@@ -227,6 +254,8 @@ class DaskExecutor:
 
     def _send_away(self, worker: _Worker) -> None:
         """Have a worker process end itself; its nanny, where it has one, starts another."""
+        self._dismissed.add(worker.token)
+        self._leaving[worker.address] = time.monotonic() + _LEAVE_WITHIN_S
         tell = self._cluster.tell
         self._cluster.in_background(tell, [worker.address], remote.leave, worker.token)
 
@@ -290,7 +319,7 @@ class DaskExecutor:
             raise self._lost()
 
     def _check_somebody_works(self) -> None:
-        if any(worker.token for worker in self._workers.values()):
+        if self._workers:
             self._idle_since = time.monotonic()
         elif time.monotonic() - self._idle_since > NO_WORKER_S:
             asked = ", ".join(f"{name}={n:g}" for name, n in self._cluster.resources.items())

@@ -38,6 +38,7 @@ class Cluster:
         self.resources = dict(resources)
         self._client = client
         self._asked = 0
+        self._loud = _hush()
 
     @property
     def connected(self) -> bool:
@@ -105,13 +106,16 @@ class Cluster:
         async def end() -> None:
             await asyncio.gather(*(self.tell([a], remote.leave, t) for a, t in busy.items()))
 
-        with suppress(Exception):  # the connection may be lost
-            self._client.sync(end, callback_timeout=2 * _FAREWELL_S)
+        if self.connected:
+            with suppress(Exception):  # they may have gone
+                self._client.sync(end, callback_timeout=2 * _FAREWELL_S)
 
     def close(self) -> None:
         """Let go of the cluster."""
         with suppress(Exception):  # the connection may be lost
             self._client.close(timeout=_FAREWELL_S)
+        for handler, level in self._loud.items():
+            handler.setLevel(level)
 
 
 class OthersCluster(Cluster):
@@ -183,6 +187,15 @@ class OwnCluster(Cluster):
         for name in os.environ.keys() - self._environ.keys():
             del os.environ[name]
         os.environ.update(self._environ)
+
+
+def _hush() -> dict[logging.Handler, int]:
+    """Keep Dask from logging what the run tells in its own words; the levels from before."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    before = {handler: handler.level for logger in loggers for handler in logger.handlers}
+    for handler in before:
+        handler.setLevel(_QUIET)
+    return before
 
 
 def _end(pids: Sequence[int]) -> None:

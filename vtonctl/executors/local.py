@@ -24,11 +24,8 @@ from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 from pipelines.errors import VtonError
 from vtonctl.executors import process
-from vtonctl.executors.base import FIRST_CALL_EXTRA_S, Ended
+from vtonctl.executors.base import FIRST_CALL_EXTRA_S, RECYCLE_AFTER, Ended
 from vtonctl.executors.spawning import environment, signals_blocked
-
-RECYCLE_AFTER = 2000
-"""Calls after which a worker is replaced: a bound on what libraries leak."""
 
 _FAREWELL_S = 2.0
 _TRACKERS = (loky_tracker, standard_tracker)

@@ -124,6 +124,17 @@ def test_one_worker_per_core():
 
 
 @pytest.mark.parametrize("name", ["local", "dask"])
+def test_a_worker_is_replaced_after_many_calls(name, monkeypatch):
+    for module in ("local", "dask"):
+        monkeypatch.setattr(f"vtonctl.executors.{module}.RECYCLE_AFTER", 3)
+    executor = make(name, 1)
+    pids = [value_of(executor, 0, os.getpid) for _ in range(7)]
+    executor.close(at_once=False)
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+    assert all(gone(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("name", ["local", "dask"])
 @pytest.mark.parametrize("at_once", [True, False])
 def test_close_leaves_nobody(name, at_once):
     before = dict(os.environ)

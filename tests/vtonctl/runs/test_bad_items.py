@@ -61,7 +61,7 @@ def test_poison_is_tried_again_on_request_and_when_replaced(fakes, request_of, s
     assert run_preprocess(request_of, options, sink).exit_code() == 0
 
 
-@ON_EACH_EXECUTOR
+@ON_EACH_EXECUTOR_SLOWLY
 def test_hung_item(fakes, request_of, sink, executor):
     make_trouble(request_of.photos / "z-hung.jpg", fakes.TROUBLE["hang"])
     started = time.monotonic()

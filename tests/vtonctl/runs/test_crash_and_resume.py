@@ -194,7 +194,7 @@ def test_second_signal_ends_at_once(base, executor):
     assert gone(process.pid, 2.0)
 
 
-@ON_EACH_EXECUTOR
+@ON_EACH_EXECUTOR_SLOWLY
 def test_neither_jobs_nor_executor_change_results(base, uninterrupted, executor):
     code, _, error = run_to_end(base, executor, jobs=4)
     assert code == 0, error
