@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import ClusterError, VtonError
 from vtonctl.executors import remote
 from vtonctl.executors.base import RECYCLE_AFTER, Ended
-from vtonctl.executors.dask_cluster import Cluster, WorkerGone
+from vtonctl.executors.dask_cluster import CallLost, Cluster, WorkerGone
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -219,7 +219,7 @@ class DaskExecutor:
         """An answer to a call that is still waited for."""
         worker, slot = answer.worker, answer.slot
         kind = answer.reply.kind if answer.reply else ""
-        if isinstance(answer.error, asyncio.CancelledError):
+        if isinstance(answer.error, CallLost):
             raise self._lost()
         if isinstance(answer.error, WorkerGone) or kind == "elsewhere":
             self._drop(worker)
@@ -270,8 +270,6 @@ class DaskExecutor:
     async def _greet(self, worker: _Worker) -> None:
         try:
             token = await self._introduce(worker)
-        except asyncio.CancelledError:
-            return  # the worker has gone, or the connection, which others notice
         except Exception as error:  # noqa: BLE001 - told by who waits
             self._news.put(_Greeted(worker, error=self._explained(worker, error)))
         else:
@@ -300,7 +298,7 @@ class DaskExecutor:
         try:
             reply = await self._cluster.answer(future)
             self._news.put(_Answer(worker, slot, future, reply))
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - told by who waits
+        except Exception as error:  # noqa: BLE001 - told by who waits
             self._news.put(_Answer(worker, slot, future, error=error))
 
     def _explained(self, worker: _Worker, error: Exception) -> Exception:
@@ -309,6 +307,9 @@ class DaskExecutor:
             return error
         if isinstance(error, VtonError):
             message, code, hint = error.message, error.code, error.hint
+        elif isinstance(error, CallLost):
+            message, code = "the scheduler has cancelled what it was asked", "no_worker"
+            hint = "Check that scheduler, workers and this program have the same version of Dask."
         else:
             message, code = f"{type(error).__name__}: {error}", "no_worker"
             hint = "Check the installation on the worker with: vtonctl doctor"

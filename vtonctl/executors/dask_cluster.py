@@ -12,7 +12,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster
+from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster
 
 from pipelines.errors import ClusterError
 from vtonctl.executors import remote
@@ -20,12 +20,17 @@ from vtonctl.executors.spawning import environment, signals_blocked
 
 _CONNECT_S = 15
 _FAREWELL_S = 2.0
+_CLOSE_S = 8.0
 _QUIET = logging.CRITICAL + 1
 _HINT = "Check that the scheduler runs there: dask scheduler"
 
 
 class WorkerGone(Exception):
     """The worker of a call has died, says the scheduler."""
+
+
+class CallLost(Exception):
+    """A call will not be answered: it was cancelled, or the scheduler was lost."""
 
 
 class Cluster:
@@ -59,11 +64,13 @@ class Cluster:
         )
 
     async def answer(self, future: Future) -> Any:
-        """The value of a call. Raises ``WorkerGone``, ``asyncio.CancelledError``, or its error."""
+        """The value of a call. Raises ``WorkerGone``, ``CallLost``, or the call's own error."""
         try:
             return await future
         except KilledWorker as error:
             raise WorkerGone from error
+        except (CancelledError, asyncio.CancelledError) as error:
+            raise CallLost from error
 
     def cancel(self, futures: Sequence[Future]) -> None:
         """Forget calls; those that run already run on, unheard."""
@@ -162,31 +169,31 @@ class OwnCluster(Cluster):
         super().__init__(client, {})
 
     def end_workers(self, busy: Mapping[str, str]) -> None:
-        """Kill all workers."""
-
-        async def end() -> None:
-            for nanny in self._cluster.workers.values():
-                nanny.close_gracefully()  # it starts no other one
-                if nanny.pid:
-                    os.kill(nanny.pid, signal.SIGKILL)
-
-        with suppress(Exception):
-            self._client.sync(end, callback_timeout=_FAREWELL_S)
+        """All workers end when the cluster is closed."""
 
     def close(self) -> None:
-        """End all workers: those that are idle heed a message, the others are killed."""
-        pids = [nanny.pid for nanny in self._cluster.workers.values() if nanny.pid]
+        """Kill all workers: those that are idle have nothing to lose, and might take their time."""
+
+        async def end() -> None:
+            for nanny in nannies:
+                nanny.close_gracefully()  # it starts no other one
+                with suppress(ProcessLookupError):
+                    if nanny.pid:
+                        os.kill(nanny.pid, signal.SIGKILL)
+
+        nannies = list(self._cluster.workers.values())
+        with suppress(Exception):
+            self._client.sync(end, callback_timeout=_FAREWELL_S)
         super().close()
         with suppress(Exception):
-            self._cluster.close(timeout=_FAREWELL_S)
-        _end(pids)
-        self._restore_environment()
+            self._cluster.close(timeout=_CLOSE_S)
+        self._restore_environment({name for nanny in nannies for name in nanny.pre_spawn_env})
 
-    def _restore_environment(self) -> None:
-        """Take back what a nanny sets in this process for the sake of its worker."""
-        for name in os.environ.keys() - self._environ.keys():
+    def _restore_environment(self, names: set[str]) -> None:
+        """Take back what nannies set in this process for the sake of their workers."""
+        for name in names & os.environ.keys():
             del os.environ[name]
-        os.environ.update(self._environ)
+        os.environ.update({n: self._environ[n] for n in names if n in self._environ})
 
 
 def _hush() -> dict[logging.Handler, int]:
@@ -196,9 +203,3 @@ def _hush() -> dict[logging.Handler, int]:
     for handler in before:
         handler.setLevel(_QUIET)
     return before
-
-
-def _end(pids: Sequence[int]) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)

@@ -1,5 +1,6 @@
 """Worker processes, whoever starts them: their deaths, their time limits, their signals."""
 
+import atexit
 import os
 import signal
 import time
@@ -141,6 +142,7 @@ def test_close_leaves_nobody(name, at_once):
     executor = make(name)
     slots = two_slots(executor)
     pids = [value_of(executor, slot, os.getpid) for slot in slots]
+    assert value_of(executor, slots[1], atexit.register, time.sleep, 600)
     if at_once:
         executor.submit(slots[0], time.sleep, 60)
     asked = time.monotonic()
@@ -148,6 +150,10 @@ def test_close_leaves_nobody(name, at_once):
     assert time.monotonic() - asked < 10
     assert all(gone(pid, 0.5) for pid in pids)
     assert dict(os.environ) == before
+    if name == "dask":  # else it is waited for when this process ends
+        from distributed import LocalCluster
+
+        assert all(cluster.status.name == "closed" for cluster in LocalCluster._instances)
 
 
 @pytest.mark.parametrize("name", ["local", "dask"])

@@ -209,6 +209,16 @@ def test_a_folder_that_a_worker_does_not_see(connect, tmp_path):
     assert "same path" in error.hint
 
 
+def test_a_scheduler_that_cancels_what_it_is_asked(connect, monkeypatch):
+    """As one does whose Dask has another version."""
+
+    async def cancelled(self, future):
+        raise dask_cluster.CallLost
+
+    monkeypatch.setattr(dask_cluster.Cluster, "answer", cancelled)
+    assert "same version of Dask" in refusal(connect()).hint
+
+
 def test_nobody_answers(monkeypatch):
     monkeypatch.setattr(dask_cluster, "_CONNECT_S", 1)
     with pytest.raises(ClusterError, match="tcp://127.0.0.1:1: no Dask scheduler") as refused:
