@@ -127,9 +127,8 @@ class DaskExecutor:
         """Run a call in a free slot; its worker keeps the time."""
         self._check_connection()
         worker = self._workers[self.worker(slot)]
-        future = self._cluster.ask(
-            worker.address, remote.take_turn, worker.token, self._run, call, args, timeout_s
-        )
+        asked = remote.Call(worker.token, self._run, call, args, timeout_s)
+        future = self._cluster.ask(worker.address, remote.take_turn, asked)
         worker.calls[slot] = future
         worker.taken += 1
         self._cluster.in_background(self._follow, worker, slot, future)

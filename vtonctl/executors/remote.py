@@ -35,6 +35,20 @@ class Greeting:
 
 
 @dataclass(frozen=True)
+class Call:
+    """What a run asks of one process, in a form that Dask does not look into.
+
+    ``timeout_s`` (0 = no limit) counts from when it is this call's turn.
+    """
+
+    token: str
+    run: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    timeout_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class Reply:
     """What became of a call.
 
@@ -84,26 +98,21 @@ def prepare(wanted: str, warm_up: Callable[[], Any]) -> Greeting:
     return Greeting(_process.token, own_version())
 
 
-def take_turn(
-    token: str, run: str, call: Callable[..., Any], args: tuple[Any, ...], timeout_s: float
-) -> Reply:
-    """Call once it is this call's turn; ``timeout_s`` (0 = no limit) counts from then on.
-
-    ``run`` names who asks. Raises what ``call`` raises.
-    """
+def take_turn(call: Call) -> Reply:
+    """Do a call once it is its turn. Raises what it raises."""
     with _process.turn:
-        if token != _process.token:
+        if call.token != _process.token:
             return Reply("elsewhere")
         if _process.hangs:
             return Reply("refused")
-        if run in _process.withdrawn:
+        if call.run in _process.withdrawn:
             return Reply("withdrawn")
         _process.calls += 1
         limit_s = None
-        if timeout_s:
-            limit_s = timeout_s + (FIRST_CALL_EXTRA_S if _process.calls == 1 else 0.0)
+        if call.timeout_s:
+            limit_s = call.timeout_s + (FIRST_CALL_EXTRA_S if _process.calls == 1 else 0.0)
             faulthandler.dump_traceback_later(limit_s + _MORE_PATIENCE_S, exit=True)
-        future = _process.thread.submit(call, *args)
+        future = _process.thread.submit(call.function, *call.args)
         _process.hangs = bool(wait([future], limit_s).not_done)
         if _process.hangs:
             return Reply("timed_out")
