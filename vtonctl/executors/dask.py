@@ -148,7 +148,8 @@ class DaskExecutor:
     def withdraw(self) -> None:
         """Have the workers begin nothing more; what they have begun, they end."""
         addresses = [worker.address for worker in self._workers.values() if worker.calls]
-        self._cluster.in_background(self._cluster.tell, addresses, remote.withdraw, self._run)
+        if addresses:
+            self._cluster.in_background(self._cluster.tell, addresses, remote.withdraw, self._run)
 
     def close(self, *, at_once: bool) -> None:
         """End the workers of one's own cluster; of others, those that hang in a call of ours."""

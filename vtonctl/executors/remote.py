@@ -1,7 +1,7 @@
 """Inside a worker process of a Dask cluster: one call at a time, on one thread, by the clock.
 
 Such a process may outlive a run, serve several at once and have several threads; networks and
-MediaPipe's objects want one. Imports nothing of Dask: what it needs of it stays in the run.
+MediaPipe's objects want one. Imports nothing of Dask.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class _Engine:
         elif ended.worker_died:
             self.died(job, timed_out=ended.timed_out)
         else:
-            # before the worker gets its next task: a kill costs at most one task a worker
+            # before the worker gets its next task: a kill costs no more than what is in flight
             self.finish(job, ended.value)
 
     def died(self, job: Job, *, timed_out: bool) -> None:
