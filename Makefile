@@ -40,6 +40,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/bench/start_speed.py
 	$(BIN)/python tests/bench/stage_speed.py $(or $(PHOTOS),$(OUT)/photos)
 	$(BIN)/python tests/bench/whole_job.py $(OUT)/photos $(OUT)/garments
+	$(BIN)/python tests/bench/dask_speed.py $(OUT)/photos $(OUT)/garments
 	$(BIN)/python tests/bench/train_speed.py
 	$(BIN)/python tests/bench/viton_hd_speed.py
 	$(BIN)/python tests/bench/acgpn_speed.py

@@ -9,6 +9,7 @@
     |-- InputError            an input that a whole run depends on cannot be used       (exit 66)
     |-- WeightsMissing        a needed weight is not available                          (exit 69)
     |-- ExtraMissing          an optional package is needed and not installed           (exit 69)
+    |-- ClusterError          a Dask cluster is not there, was lost or does not fit     (exit 69)
     |-- StorageError          disk full or another failure of reading or writing        (exit 74)
     |-- RootLocked            another run holds the output root                         (exit 75)
     `-- ItemError             one item cannot be processed; the run goes on             (exit 3)
@@ -93,6 +94,13 @@ class ExtraMissing(VtonError):
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the extra's name when the error travels between processes."""
         return type(self), (self.message, self.extra)
+
+
+class ClusterError(VtonError):
+    """A Dask cluster cannot be reached, was lost, or has workers that cannot do the work."""
+
+    exit_code = 69
+    default_code = "cluster"
 
 
 class StorageError(VtonError):

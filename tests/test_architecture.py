@@ -110,6 +110,10 @@ def test_executors_alone_start_workers():
     assert all(name.startswith("vtonctl/executors/") for name in users), users
 
 
+def test_dask_is_imported_in_one_file():
+    assert users_of("distributed") | users_of("dask") == {"vtonctl/executors/dask_cluster.py"}
+
+
 def test_show_alone_imports_rich():
     users = users_of("rich")
     assert users

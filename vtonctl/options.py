@@ -65,11 +65,29 @@ class RunFlags:
 
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", metavar="N", help="Worker processes. [default: usable cores]"),
+        typer.Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            help="Worker processes. [default: usable cores; all workers of dask:ADDRESS]",
+        ),
     ] = None
     executor: Annotated[
         str | None,
-        typer.Option("--executor", metavar="NAME", help="Where tasks run: local. [default: local]"),
+        typer.Option(
+            "--executor",
+            metavar="NAME",
+            help="Where tasks run: local, dask (its own workers) or dask:ADDRESS (a cluster's), "
+            "as in dask:tcp://10.0.0.5:8786. [default: local]",
+        ),
+    ] = None
+    dask_resources: Annotated[
+        str | None,
+        typer.Option(
+            "--dask-resources",
+            metavar="NAME=N",
+            help="What each task needs of a worker of dask:ADDRESS, as in GPU=1. [default: none]",
+        ),
     ] = None
     device: Device = None
     precision: Precision = None

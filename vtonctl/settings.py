@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pipelines.checkpoint_manifest import SUFFIX
 from pipelines.errors import ConfigError
 from pipelines.toml_file import read_toml
+from vtonctl.executors.names import EXECUTORS, RESOURCES, is_executor, read_resources
 
 FILE_NAME = "vtonctl.toml"
 PREFIX = "VTONCTL_"
@@ -29,7 +30,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     jobs: int = Field(0, ge=0, description="worker processes; 0 = one per usable core")
-    executor: Literal["local"] = Field("local", description="where tasks run")
+    executor: str = Field("local", description=f"where tasks run: {EXECUTORS}")
+    dask_resources: str = Field(
+        "", description=f"what each task needs of a Dask worker: {RESOURCES}"
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="of networks: auto, fp32 or bf16"
@@ -48,6 +52,19 @@ class Settings(BaseModel):
     weights: tuple[str, ...] = Field((), description="its weights: .safetensors files or names")
     format: Literal["png", "jpg", "webp"] = Field("png", description="format of results")
     quality: int = Field(95, ge=1, le=100, description="quality of JPEG and WEBP results")
+
+    @field_validator("executor")
+    @classmethod
+    def _check_executor(cls, value: str) -> str:
+        if not is_executor(value):
+            raise ValueError(f"wanted {EXECUTORS}")
+        return value
+
+    @field_validator("dask_resources")
+    @classmethod
+    def _check_resources(cls, value: str) -> str:
+        read_resources(value)
+        return value
 
     @field_validator("size", mode="before")
     @classmethod

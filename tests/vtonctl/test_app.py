@@ -14,7 +14,7 @@ from pipelines import errors
 from vtonctl import app
 from vtonctl.runs.result import ExitCode, ItemOutcome, RunResult
 
-HEAVY = ("torch", "numpy", "cv2", "mediapipe", "ultralytics", "joblib", "scipy", "PIL")
+HEAVY = ("torch", "numpy", "cv2", "mediapipe", "ultralytics", "joblib", "scipy", "PIL", "dask")
 
 
 def fake_run(monkeypatch, behaviour):
@@ -69,6 +69,7 @@ def photos(tmp_path):
         (raising(errors.ListError("bad")), ExitCode.LIST),
         (raising(errors.InputError("bad")), ExitCode.INPUT),
         (raising(errors.WeightsMissing("bad")), ExitCode.WEIGHTS_MISSING),
+        (raising(errors.ClusterError("gone")), ExitCode.WEIGHTS_MISSING),
         (raising(errors.StorageError("bad")), ExitCode.STORAGE),
         (raising(OSError(errno.ENOSPC, "No space left on device", "/x")), ExitCode.STORAGE),
         (raising(errors.RootLocked("held by 17")), ExitCode.LOCKED),

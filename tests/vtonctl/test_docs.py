@@ -32,7 +32,7 @@ one JSON document ([schema](json-schema.json)) and nothing else.
 | 64 | bad settings or option value; a device that is not there |
 | 65 | bad list, name or data-set layout |
 | 66 | an input that the run depends on cannot be used |
-| 69 | a needed weight or extra is not available |
+| 69 | a needed weight, extra or cluster is not available |
 | 74 | disk full or another failure of reading or writing |
 | 75 | another run holds the folder |
 | 130, 143 | interrupted (SIGINT, SIGTERM) |

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import InputError, UsageError
 from pipelines.layout import Artifact, find_layout
+from vtonctl.executors.names import read_resources
 from vtonctl.options import OutputFlags
 from vtonctl.runs.requests import RunOptions
 from vtonctl.runs.result import RunResult
@@ -43,6 +44,7 @@ def run_options(
     return RunOptions(
         jobs=settings.jobs,
         executor=settings.executor,
+        dask_resources=read_resources(settings.dask_resources),
         device=settings.device,
         precision=settings.precision,
         seed=settings.seed,

@@ -11,10 +11,10 @@ import os
 import queue
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from multiprocessing import resource_tracker as standard_tracker
 from typing import Any
@@ -24,18 +24,9 @@ from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 from pipelines.errors import VtonError
 from vtonctl.executors import process
-from vtonctl.executors.base import Ended
+from vtonctl.executors.base import FIRST_CALL_EXTRA_S, RECYCLE_AFTER, Ended
+from vtonctl.executors.spawning import environment, signals_blocked
 
-RECYCLE_AFTER = 2000
-"""Calls after which a worker is replaced: a bound on what libraries leak."""
-
-FIRST_CALL_EXTRA_S = 20.0
-"""More time for a worker's first call: models are loaded when they are first used, and an
-innocent item must not be given up for that, in one new worker after the other."""
-
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_QUIET = {"GLOG_minloglevel": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _FAREWELL_S = 2.0
 _TRACKERS = (loky_tracker, standard_tracker)
 
@@ -51,7 +42,7 @@ class _Worker:
     def __init__(self, env: dict[str, str], warm_up: Callable[[], Any]) -> None:
         for tracker in _TRACKERS:  # starting one of them unblocks the signals again
             tracker.ensure_running()
-        with _signals_blocked():
+        with signals_blocked():
             self.pool = ProcessPoolExecutor(
                 max_workers=1, env=env, initializer=process.start, initargs=(os.getpid(),)
             )
@@ -70,7 +61,7 @@ class _Worker:
     def begin(self, call: Callable[..., Any], args: tuple[Any, ...], timeout_s: float) -> None:
         self.calls += 1
         self.deadline = float("inf")
-        with _signals_blocked():
+        with signals_blocked():
             self.busy = self.pool.submit(call, *args)
         if timeout_s:
             extra_s = FIRST_CALL_EXTRA_S if self.calls == 1 else 0.0
@@ -95,11 +86,20 @@ class LocalExecutor:
     """
 
     def __init__(self, jobs: int, *, threads: int, warm_up: Callable[[], Any]) -> None:
-        self.slots = jobs
-        self._env = {**_QUIET, **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
+        self._slots = range(jobs)
+        self._env = environment(threads)
         self._warm_up = warm_up
         self._workers: dict[int, _Worker] = {}
         self._ended: queue.SimpleQueue[tuple[int, Future[Any]]] = queue.SimpleQueue()
+
+    def free(self) -> Sequence[int]:
+        """The slots whose worker is idle, or yet to be started."""
+        workers = self._workers
+        return [s for s in self._slots if s not in workers or workers[s].busy is None]
+
+    def worker(self, slot: int) -> int:
+        """Every slot has a worker of its own."""
+        return slot
 
     def submit(
         self, slot: int, call: Callable[..., Any], *args: Any, timeout_s: float = 0.0
@@ -134,6 +134,9 @@ class LocalExecutor:
                 continue
             if slot in self._workers and self._workers[slot].busy is future:
                 return self._end(slot, future)
+
+    def withdraw(self) -> None:
+        """Every call has begun."""
 
     def close(self, *, at_once: bool) -> None:
         """End all workers: by a message, which idle ones heed, or by a kill."""
@@ -172,19 +175,6 @@ def _no_worker() -> VtonError:
         code="no_worker",
         hint="Check memory and the installation with: vtonctl doctor",
     )
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """Processes started within never hear SIGINT or SIGTERM, which a terminal sends to all.
-
-    The run decides what becomes of its workers.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _alive(pid: int | None) -> bool:

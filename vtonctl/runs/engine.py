@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 
 from vtonctl.executors.base import Ended, Executor
 from vtonctl.executors.choose import make_executor
@@ -27,12 +28,13 @@ def run_tasks(tasks: Sequence[Task], options: RunOptions, stop: Stop, record: Re
     """Run tasks in worker processes; ``record`` hears of each in this process.
 
     Returns early when ``stop`` is requested. Raises the ``StorageError`` (or another error that
-    is not of one item) that a task raised, once those in flight have ended.
+    is not of one item) that a task raised, once those in flight have ended; ``ConfigError``,
+    ``ExtraMissing`` and ``ClusterError`` where the executor cannot be had or is lost.
     """
     if not tasks or stop:
         return
-    specs = _distinct_specs(tasks)
-    executor = make_executor(options.executor, options.jobs, partial(warm_up, specs))
+    prepare = partial(warm_up, _distinct_specs(tasks), _folders(tasks))
+    executor = make_executor(options.executor, options.jobs, prepare, options.dask_resources)
     engine = _Engine(executor, Schedule(tasks), options, stop, record)
     try:
         engine.run()
@@ -58,14 +60,13 @@ class _Engine:
         self.give_up = float("inf")
 
     def run(self) -> None:
-        self.fill()
-        while self.busy and not self.stop.at_once and time.monotonic() < self.give_up:
+        while self.fill() and not self.stop.at_once and time.monotonic() < self.give_up:
             ended = self.executor.wait(_LOOK_EVERY_S)
-            if self.ending:
-                self.give_up = min(self.give_up, time.monotonic() + GRACE_S)
             if ended:
                 self.handle(ended)
-                self.fill()
+            if self.ending and self.give_up == float("inf"):
+                self.give_up = time.monotonic() + GRACE_S
+                self.executor.withdraw()
         if self.trouble:
             raise self.trouble
 
@@ -73,25 +74,35 @@ class _Engine:
     def ending(self) -> bool:
         return bool(self.stop) or self.trouble is not None
 
-    def fill(self) -> None:
-        for slot in range(self.executor.slots):
-            if slot in self.busy or self.ending:
-                continue
-            if job := self.schedule.next(slot):
-                self.busy[slot] = job
-                timeout_s = self.options.item_timeout_s
-                self.executor.submit(slot, run_task, job.task, timeout_s=timeout_s)
+    def fill(self) -> bool:
+        """Give work to whoever is free; whether there is anything to wait for."""
+        for slot in self.executor.free():
+            if self.ending:
+                break
+            if slot not in self.busy:
+                self.give(slot)
+        return bool(self.busy) or (bool(self.schedule) and not self.ending)
+
+    def give(self, slot: int) -> None:
+        worker = self.executor.worker(slot)
+        beside = [job for s, job in self.busy.items() if self.executor.worker(s) == worker]
+        if job := self.schedule.next(worker, beside):
+            self.busy[slot] = job
+            timeout_s = self.options.item_timeout_s
+            self.executor.submit(slot, run_task, job.task, timeout_s=timeout_s)
 
     def handle(self, ended: Ended) -> None:
         job = self.busy.pop(ended.slot)
         if ended.worker_died and self.ending:
             return  # it may have been ended together with us; the next run tries its task
-        if ended.error:
+        if ended.undone:
+            self.schedule.put_back(job)
+        elif ended.error:
             self.trouble = self.trouble or ended.error
         elif ended.worker_died:
             self.died(job, timed_out=ended.timed_out)
         else:
-            # before the worker gets its next task: a kill costs at most one task a worker
+            # before the worker gets its next task: a kill costs no more than what is in flight
             self.finish(job, ended.value)
 
     def died(self, job: Job, *, timed_out: bool) -> None:
@@ -138,6 +149,11 @@ def _crash(job: Job, timeout_s: float) -> Outcome:
         record=record,
         attempts=job.attempt,
     )
+
+
+def _folders(tasks: Iterable[Task]) -> tuple[Path, ...]:
+    """What every worker must see."""
+    return tuple(dict.fromkeys(folder for task in tasks for folder in task.folders))
 
 
 def _distinct_specs(tasks: Iterable[Task]) -> tuple[StageSpec, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +19,12 @@ class RunOptions:
     """
 
     jobs: int = 0
-    """Worker processes; 0 = one per usable core."""
+    """Worker processes; 0 = one per usable core, or all workers of a cluster."""
     executor: str = "local"
-    """Where tasks run; ``local`` = processes on this machine."""
+    """Where tasks run: ``local`` = processes on this machine, ``dask`` = Dask workers on it,
+    ``dask:ADDRESS`` = workers of a Dask cluster that is there."""
+    dask_resources: Mapping[str, float] = field(default_factory=dict)
+    """What each task needs of a worker of ``dask:ADDRESS``, as it was started with."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     precision: str = "auto"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from vtonctl.runs.tasks import ChainTask, Outcome, Step, Task
@@ -52,14 +52,23 @@ class Schedule:
         self._urgent: deque[Job] = deque()
         self._own: dict[int, str] = {}
 
-    def next(self, slot: int) -> Job | None:
-        """The next job for a worker, or None."""
+    def __bool__(self) -> bool:
+        """Whether there is a job left."""
+        return bool(self._urgent) or any(self._groups.values())
+
+    def next(self, worker: int, beside: Sequence[Job] = ()) -> Job | None:
+        """The next job for a worker that has the jobs ``beside`` already, or None.
+
+        What was put back is done alone, so that a job that kills its worker is known.
+        """
+        if any(job.attempt > 1 for job in beside):
+            return None
         if self._urgent:
-            return self._urgent.popleft()
-        group = self._own.get(slot, "")
+            return None if beside else self._urgent.popleft()
+        group = self._own.get(worker, "")
         if not self._groups.get(group):
             group = self._take_group()
-            self._own[slot] = group
+            self._own[worker] = group
         jobs = self._groups.get(group)
         return jobs.popleft() if jobs else None
 

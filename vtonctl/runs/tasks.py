@@ -80,6 +80,11 @@ class ChainTask:
         """What a worker needs to have loaded."""
         return tuple(step.spec for step in self.steps)
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What a worker reads and writes."""
+        return (self.root,)
+
 
 @dataclass(frozen=True)
 class NativeSource:
@@ -140,6 +145,11 @@ class PairTask:
         """What a worker needs to have loaded."""
         finder = self.pose.finder if self.pose else None
         return (self.spec, finder) if finder else (self.spec,)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What a worker reads and writes."""
+        return (self.root, self.out)
 
     @property
     def names(self) -> dict[str, str]:

@@ -74,7 +74,13 @@ def test_the_file_in_the_root_counts(asked, root):
 
 
 @pytest.mark.parametrize(
-    ("flags", "code"), [(["--only", "poses"], 2), (["--executor", "cluster"], 64)]
+    ("flags", "code"),
+    [
+        (["--only", "poses"], 2),
+        (["--executor", "cluster"], 64),
+        (["--executor", "dask:tcp://nowhere"], 64),
+        (["--dask-resources", "GPU"], 64),
+    ],
 )
 def test_what_is_refused(asked, root, flags, code):
     assert app.run(["preprocess", str(root), *flags]) == code

@@ -39,13 +39,17 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("base", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--executor", default="local")
     parser.add_argument("--timeout", type=float, default=0.0)
     parser.add_argument("--retry-failed", action="store_true")
     parser.add_argument("--size", type=int, nargs=2, default=(32, 24))
     given = parser.parse_args()
     fake_stages.register()
     options = RunOptions(
-        jobs=given.jobs, item_timeout_s=given.timeout, retry_failed=given.retry_failed
+        jobs=given.jobs,
+        executor=given.executor,
+        item_timeout_s=given.timeout,
+        retry_failed=given.retry_failed,
     )
     print("started", flush=True)
     try:

@@ -7,13 +7,25 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parents[2]
+
+_NO_DASK = pytest.mark.skipif(find_spec("distributed") is None, reason="the extra dask is absent")
+ON_EACH_EXECUTOR = pytest.mark.parametrize(
+    "executor", ["local", pytest.param("dask", marks=_NO_DASK)]
+)
+"""What must hold wherever tasks run."""
+ON_EACH_EXECUTOR_SLOWLY = pytest.mark.parametrize(
+    "executor", ["local", pytest.param("dask", marks=[_NO_DASK, pytest.mark.slow])]
+)
+"""The same, where it takes long with Dask."""
 
 
 @dataclass

@@ -3,7 +3,13 @@
 import time
 
 import pytest
-from run_harness import count, make_photos, make_trouble
+from run_harness import (
+    ON_EACH_EXECUTOR,
+    ON_EACH_EXECUTOR_SLOWLY,
+    count,
+    make_photos,
+    make_trouble,
+)
 
 from vtonctl.runs.preprocess import run_preprocess
 from vtonctl.runs.requests import PreprocessRequest, RunOptions
@@ -21,10 +27,12 @@ def by_item(result, stage):
     return {o.item: o for o in result.outcomes if o.stage == stage}
 
 
-def test_poison(fakes, request_of, sink):
+@ON_EACH_EXECUTOR
+def test_poison(fakes, request_of, sink, executor):
     for number in range(2):
         make_trouble(request_of.photos / f"bad{number}.jpg", fakes.TROUBLE["die"])
-    result = run_preprocess(request_of, RunOptions(jobs=2), sink)
+    options = RunOptions(jobs=2, executor=executor)
+    result = run_preprocess(request_of, options, sink)
     poses = by_item(result, "pose")
     assert count(result, "frame") == {"done": 14}
     assert count(result, "pose") == {"done": 12, "poison": 2}
@@ -32,7 +40,7 @@ def test_poison(fakes, request_of, sink):
     assert poses["bad0"].code == "poison" and "2 times" in poses["bad0"].message
     assert result.exit_code() == 3
 
-    again = run_preprocess(request_of, RunOptions(jobs=2), sink)
+    again = run_preprocess(request_of, options, sink)
     assert count(again, "pose") == {"current": 12, "poison": 2}
     assert again.exit_code() == 3
     assert again.seconds < result.seconds, "nothing was started for what is left out"
@@ -41,33 +49,38 @@ def test_poison(fakes, request_of, sink):
     assert (status["pose"].done, status["pose"].poison) == (12, 2)
 
 
-def test_poison_is_tried_again_on_request_and_when_replaced(fakes, request_of, sink):
-    bad = request_of.photos / "bad.jpg"
+@ON_EACH_EXECUTOR_SLOWLY
+def test_poison_is_tried_again_on_request_and_when_replaced(fakes, request_of, sink, executor):
+    bad, options = request_of.photos / "bad.jpg", RunOptions(jobs=2, executor=executor)
     make_trouble(bad, fakes.TROUBLE["die"])
-    run_preprocess(request_of, RunOptions(jobs=2), sink)
-    retried = run_retry(request_of.root, RunOptions(jobs=2), sink)
+    run_preprocess(request_of, options, sink)
+    retried = run_retry(request_of.root, options, sink)
     assert by_item(retried, "pose")["bad"].status == "poison"
     assert count(retried, "pose") == {"current": 12, "poison": 1}
     make_trouble(bad, (90, 90, 90))
-    assert run_preprocess(request_of, RunOptions(jobs=2), sink).exit_code() == 0
+    assert run_preprocess(request_of, options, sink).exit_code() == 0
 
 
-def test_hung_item(fakes, request_of, sink):
+@ON_EACH_EXECUTOR_SLOWLY
+def test_hung_item(fakes, request_of, sink, executor):
     make_trouble(request_of.photos / "z-hung.jpg", fakes.TROUBLE["hang"])
     started = time.monotonic()
-    result = run_preprocess(request_of, RunOptions(jobs=2, item_timeout_s=1.0), sink)
+    options = RunOptions(jobs=2, item_timeout_s=1.0, executor=executor)
+    result = run_preprocess(request_of, options, sink)
     hung = by_item(result, "pose")["z-hung"]
     assert (hung.status, hung.code) == ("failed", "timeout")
     assert count(result, "pose") == {"done": 12, "failed": 1}
     assert time.monotonic() - started < fakes.HANG_S / 2
 
 
-def test_failures_in_words(fakes, request_of, sink):
+@ON_EACH_EXECUTOR
+def test_failures_in_words(fakes, request_of, sink, executor):
+    options = RunOptions(jobs=2, executor=executor)
     make_trouble(request_of.photos / "nobody.jpg", fakes.TROUBLE["refuse"])
     make_trouble(request_of.photos / "bug.jpg", fakes.TROUBLE["bug"])
     (request_of.photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no photo")
     (request_of.photos / "empty.jpg").write_bytes(b"")
-    result = run_preprocess(request_of, RunOptions(jobs=2), sink)
+    result = run_preprocess(request_of, options, sink)
     poses, frames = by_item(result, "pose"), by_item(result, "frame")
     assert (poses["nobody"].code, poses["nobody"].hint) == ("no_person", "Take another photo.")
     assert poses["bug"].code == "unexpected"
@@ -81,7 +94,7 @@ def test_failures_in_words(fakes, request_of, sink):
     assert count(result, "agnostic") == {"done": 12, "blocked": 4}
     assert result.exit_code() == 3
 
-    again = run_preprocess(request_of, RunOptions(jobs=2), sink)
+    again = run_preprocess(request_of, options, sink)
     assert count(again, "pose") == {"current": 12, "failed": 2, "blocked": 2}
     assert not any(to_do for to_do, _ in sink.plans.values()), "failures are not tried again"
     assert by_item(again, "pose")["nobody"].message == "no person found"

@@ -8,7 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
-from run_harness import finish, make_photos, products, start
+from run_harness import (
+    ON_EACH_EXECUTOR,
+    ON_EACH_EXECUTOR_SLOWLY,
+    finish,
+    make_photos,
+    products,
+    start,
+)
 
 from pipelines import codecs
 from pipelines.layout import Encoding
@@ -17,6 +24,10 @@ from vtonctl.runs.rundir import RunDir
 
 PERSONS, GARMENTS, JOBS = 6, 5, 2
 SLOW = {"FAKE_STAGE_S": "0.02"}
+LAST_POINT_S = {"local": 2.5, "dask": 5.0}
+"""When such a run is about to be finished."""
+IN_FLIGHT = {"local": JOBS, "dask": 2 * JOBS}
+"""Tasks that workers may have ended without the run knowing."""
 
 
 @pytest.fixture
@@ -77,11 +88,16 @@ def gone(group, within_s):
     return True
 
 
-def disturb(base, rng, *, whole_group, signum):
+def run_to_end(base, executor, jobs=JOBS):
+    """The exit code, what was told, and stderr."""
+    return finish(start(base, "--jobs", str(jobs), "--executor", executor))
+
+
+def disturb(base, rng, executor, *, whole_group, signum):
     """Start a run, end it at a random point; its exit code."""
-    process = start(base, "--jobs", str(JOBS), env=SLOW)
+    process = start(base, "--jobs", str(JOBS), "--executor", executor, env=SLOW)
     process.stdout.readline()
-    time.sleep(rng.uniform(0.0, 2.5))
+    time.sleep(rng.uniform(0.0, LAST_POINT_S[executor]))
     if whole_group:
         os.killpg(process.pid, signum)
     elif process.poll() is None:
@@ -93,25 +109,25 @@ def disturb(base, rng, *, whole_group, signum):
     return code, told, error
 
 
-def check_consistent(base):
+def check_consistent(base, executor):
     """Everything recorded is there and everything that is there can be read."""
     for path in (base / "out").glob("*.png"):
         codecs.decode(path.read_bytes(), Encoding.RGB_PNG)
     missing = {f"tryon/{item}" for item in results(base)} ^ {
         name for name in recorded(base) if name.startswith("tryon/")
     }
-    assert len(missing) <= JOBS, "more unrecorded results than workers"
+    assert len(missing) <= IN_FLIGHT[executor], "more unrecorded results than tasks in flight"
 
 
-def kill_and_rerun(base, uninterrupted, seed, points):
+def kill_and_rerun(base, uninterrupted, executor, seed, points):
     rng = random.Random(seed)
     for _ in range(points):
         before = recorded(base)
-        disturb(base, rng, whole_group=rng.random() < 0.5, signum=signal.SIGKILL)
+        disturb(base, rng, executor, whole_group=rng.random() < 0.5, signum=signal.SIGKILL)
         assert before <= recorded(base)
-        check_consistent(base)
+        check_consistent(base, executor)
     finished = recorded(base)
-    code, told, error = finish(start(base, "--jobs", str(JOBS)))
+    code, told, error = run_to_end(base, executor)
     assert code == 0, error
     assert not finished & set(told["done"]), "finished items were done again"
     assert products(base / "out") == uninterrupted
@@ -121,46 +137,53 @@ def kill_and_rerun(base, uninterrupted, seed, points):
     assert len(lines) == PERSONS * GARMENTS
 
 
-def test_killed_runs_resume(base, uninterrupted):
-    kill_and_rerun(base, uninterrupted, seed=1, points=3)
+@ON_EACH_EXECUTOR_SLOWLY
+def test_killed_runs_resume(base, uninterrupted, executor):
+    kill_and_rerun(base, uninterrupted, executor, seed=1, points=3)
 
 
 @pytest.mark.slow
+@ON_EACH_EXECUTOR
 @pytest.mark.parametrize("seed", range(10))
-def test_killed_at_fifty_points(base, uninterrupted, seed):
-    kill_and_rerun(base, uninterrupted, seed=100 + seed, points=5)
+def test_killed_at_fifty_points(base, uninterrupted, executor, seed):
+    kill_and_rerun(base, uninterrupted, executor, seed=100 + seed, points=5)
 
 
-def stop_and_rerun(base, uninterrupted, seed, signum, points):
+def stop_and_rerun(base, uninterrupted, executor, seed, signum, points):
     rng = random.Random(seed)
     for _ in range(points):
-        code, told, error = disturb(base, rng, whole_group=rng.random() < 0.5, signum=signum)
+        whole_group = rng.random() < 0.5
+        code, told, error = disturb(base, rng, executor, whole_group=whole_group, signum=signum)
         if told.get("counts", {}).get("pending", 0) == 0 and code == 0:
             break  # it had finished before
         assert code in (128 + signum, -signum), error  # -signum: before the run began to listen
         assert "Traceback" not in error
-        check_consistent(base)
+        check_consistent(base, executor)
         assert {f"tryon/{i}" for i in results(base)} <= recorded(base)
-    code, _, error = finish(start(base, "--jobs", str(JOBS)))
+    code, _, error = run_to_end(base, executor)
     assert code == 0, error
     assert products(base / "out") == uninterrupted
 
 
+@ON_EACH_EXECUTOR_SLOWLY
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_runs_resume(base, uninterrupted, signum):
-    stop_and_rerun(base, uninterrupted, seed=int(signum), signum=signum, points=2)
+def test_stopped_runs_resume(base, uninterrupted, executor, signum):
+    stop_and_rerun(base, uninterrupted, executor, seed=int(signum), signum=signum, points=2)
 
 
 @pytest.mark.slow
+@ON_EACH_EXECUTOR
 @pytest.mark.parametrize("seed", range(5))
-def test_stopped_at_twenty_points(base, uninterrupted, seed):
-    stop_and_rerun(base, uninterrupted, seed=200 + seed, signum=signal.SIGTERM, points=4)
+def test_stopped_at_twenty_points(base, uninterrupted, executor, seed):
+    signum = signal.SIGTERM
+    stop_and_rerun(base, uninterrupted, executor, seed=200 + seed, signum=signum, points=4)
 
 
-def test_second_signal_ends_at_once(base):
-    process = start(base, "--jobs", "2", env={"FAKE_STAGE_S": "60"})
+@ON_EACH_EXECUTOR_SLOWLY
+def test_second_signal_ends_at_once(base, executor):
+    process = start(base, "--jobs", "2", "--executor", executor, env={"FAKE_STAGE_S": "60"})
     process.stdout.readline()
-    time.sleep(2.0)
+    time.sleep(LAST_POINT_S[executor])
     os.kill(process.pid, signal.SIGTERM)
     time.sleep(0.3)
     assert process.poll() is None, "items in flight are given time"
@@ -171,7 +194,8 @@ def test_second_signal_ends_at_once(base):
     assert gone(process.pid, 2.0)
 
 
-def test_jobs_do_not_change_results(base, uninterrupted):
-    code, _, error = finish(start(base, "--jobs", "4"))
+@ON_EACH_EXECUTOR_SLOWLY
+def test_neither_jobs_nor_executor_change_results(base, uninterrupted, executor):
+    code, _, error = run_to_end(base, executor, jobs=4)
     assert code == 0, error
     assert products(base / "out") == uninterrupted

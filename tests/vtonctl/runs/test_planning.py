@@ -120,6 +120,18 @@ def test_a_worker_keeps_its_group_and_helps_when_it_is_free():
     assert schedule.next(0) is None and schedule.next(1) is None
 
 
+def test_what_was_put_back_has_its_worker_for_itself():
+    schedule = Schedule([chain("a", FRAME), chain("b", FRAME), chain("c", FRAME)])
+    first, second = schedule.next(0), schedule.next(0)
+    schedule.put_back(first.again())
+    assert schedule.next(0, [second]) is None, "it waits until its worker has nothing else"
+    suspect = schedule.next(0)
+    assert (suspect.task.item, suspect.attempt) == ("a", 2)
+    assert schedule.next(0, [suspect]) is None, "nothing waits behind it"
+    assert schedule and schedule.next(1, [second]).task.item == "c"
+    assert not schedule
+
+
 def test_a_chain_is_tried_again_step_by_step():
     again = Job(chain("a", FRAME, POSE, PARSE)).again()
     assert (again.attempt, len(again.task.steps), len(again.after)) == (2, 1, 2)
