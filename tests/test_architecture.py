@@ -175,6 +175,14 @@ def test_descriptions_import_no_array_library(module):
     assert not set(done.stdout.split()) & set(HEAVY)
 
 
+@pytest.mark.parametrize("system", ["viton_hd", "acgpn", "cp_vton", "geometric"])
+def test_systems_do_without_what_takes_long_to_load(system):
+    """torchvision takes 2 s and 160 MB in each worker."""
+    code = f"import sys, pipelines.systems.{system}.tryon; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "torchvision" not in done.stdout.split()
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=NAMES)
 def test_each_file_is_of_a_readable_size(path):
     assert len(path.read_text("utf-8").splitlines()) < MAX_LINES

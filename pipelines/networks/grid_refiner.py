@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.functional import gaussian_blur
 
+from pipelines.networks.pictures import blurred
 from pipelines.networks.pyramid import Pyramid
 from pipelines.types import Size
 
@@ -20,7 +20,7 @@ REFINED = Size(128, 96)
 
 _SMOOTH = 2.0
 """Blur of the offsets, in their cells: without it letters of a print are bent one by one."""
-_KERNEL = [13, 13]
+_SIDE = 13
 _UNIT = 0.1
 """Offset, in the coordinates of ``grid_sample``, that an output of 1 means."""
 
@@ -39,8 +39,7 @@ class GridRefiner(Pyramid):
         """The offsets."""
         offsets = _UNIT * super().forward(x)
         with torch.autocast(x.device.type, enabled=False):
-            made: Tensor = gaussian_blur(offsets, _KERNEL, [_SMOOTH, _SMOOTH])
-        return made
+            return blurred(offsets, _SIDE, _SMOOTH, border="reflect")
 
 
 def refined_grid(grid: Tensor, offsets: Tensor) -> Tensor:

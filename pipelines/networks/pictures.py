@@ -60,6 +60,21 @@ def resized_levels(maps: Tensor, size: Size) -> Tensor:
     return values.float()
 
 
+def blurred(maps: Tensor, side: int, sigma: float, *, border: str = "constant") -> Tensor:
+    """``[B, C, H, W]`` seen through a Gaussian window of ``side`` pixels, an odd number.
+
+    ``sigma`` is its deviation in pixels. ``border`` is a mode of ``torch.nn.functional.pad``, with
+    zeros for ``constant``.
+    """
+    steps = torch.arange(side, dtype=maps.dtype, device=maps.device) - side // 2
+    kernel = torch.exp(-(steps**2) / (2 * sigma**2))
+    channels, reach = maps.shape[1], side // 2
+    kernel = (kernel / kernel.sum()).expand(channels, 1, 1, side)
+    padded = F.pad(maps, (reach, reach, reach, reach), mode=border)
+    rows = F.conv2d(padded, kernel, groups=channels)
+    return F.conv2d(rows, kernel.transpose(2, 3), groups=channels)
+
+
 def as_levels(picture: Tensor) -> NDArray[np.float32]:
     """``[1, 3, H, W]`` in -1..1 as levels ``float32 [H, W, 3]``, 0..255 and what lies beyond."""
     values = ((picture[0].float() + 1) * 127.5).permute(1, 2, 0).cpu().numpy()

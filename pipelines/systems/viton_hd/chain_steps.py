@@ -12,7 +12,7 @@ from torch import Tensor
 from pipelines.labels import VITONHD7, VITONHD13
 from pipelines.networks.correlation import MATCHING_SIZE as MATCHING
 from pipelines.networks.grid_refiner import REFINED
-from pipelines.networks.pictures import one_hot
+from pipelines.networks.pictures import blurred, one_hot
 from pipelines.systems.viton_hd.conditions import (
     GarmentConditions,
     PersonConditions,
@@ -41,13 +41,8 @@ def smoothed_maps(maps: Tensor, size: Size, blur: tuple[int, float] = BLUR) -> T
     side, sigma = blur
     if side <= 1:
         return enlarged
-    steps = torch.arange(side, dtype=torch.float32, device=maps.device) - side // 2
-    kernel = torch.exp(-(steps**2) / (2 * sigma**2))
-    kernel = (kernel / kernel.sum()).expand(maps.shape[1], 1, 1, side)
     # the border is padded with zeros, as published
-    padding, groups = side // 2, maps.shape[1]
-    blurred = F.conv2d(enlarged, kernel, padding=(0, padding), groups=groups)
-    return F.conv2d(blurred, kernel.transpose(2, 3), padding=(padding, 0), groups=groups)
+    return blurred(enlarged, side, sigma)
 
 
 def scaled_blur(width: int) -> tuple[int, float]:
