@@ -21,6 +21,11 @@ REFINED = Size(128, 96)
 _SMOOTH = 2.0
 """Blur of the offsets, in their cells: without it letters of a print are bent one by one."""
 _SIDE = 13
+_LEAST = 0.2
+"""Share of its area that a cell keeps at least, see ``unfolded``."""
+_AROUND = (9, 1.5)
+"""Side and deviation of the window through which cells that fold are seen."""
+_PASSES = 30
 _UNIT = 0.1
 """Offset, in the coordinates of ``grid_sample``, that an output of 1 means."""
 
@@ -47,6 +52,35 @@ def refined_grid(grid: Tensor, offsets: Tensor) -> Tensor:
     size = [int(side) for side in grid.shape[1:3]]
     large = F.interpolate(offsets.float(), size=size, mode="bilinear", align_corners=False)
     return grid + large.permute(0, 2, 3, 1)
+
+
+def unfolded(grid: Tensor, offsets: Tensor) -> Tensor:
+    """Offsets ``[B, 2, h, w]`` that do not fold a grid ``[B, H, W, 2]``, which does not by itself.
+
+    Where they would, a print is seen twice or swirls. Around cells that would keep less than a
+    fifth of their area the offsets are blurred, again and again, until there are none; the others
+    stay as they are.
+    """
+    size = [int(side) for side in offsets.shape[-2:]]
+    places = grid.permute(0, 3, 1, 2).float()
+    own = F.interpolate(places, size=size, mode="bilinear", align_corners=False)
+    least = _LEAST * _areas(own)
+    for _ in range(_PASSES):
+        folded = (_areas(own + offsets) < least).float()
+        if not folded.any():
+            break
+        around = (2 * blurred(folded, *_AROUND)).clamp(max=1)
+        smooth = blurred(offsets, _SIDE, _SMOOTH, border="reflect")
+        offsets = offsets + around * (smooth - offsets)
+    return offsets
+
+
+def _areas(places: Tensor) -> Tensor:
+    """Signed areas ``[B, 1, h, w]`` of the cells around places ``[B, 2, h, w]``."""
+    wide = F.pad(places, (1, 1, 1, 1), mode="replicate")
+    right = wide[:, :, 1:-1, 2:] - wide[:, :, 1:-1, :-2]
+    down = wide[:, :, 2:, 1:-1] - wide[:, :, :-2, 1:-1]
+    return right[:, :1] * down[:, 1:] - right[:, 1:] * down[:, :1]
 
 
 def bending(offsets: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ steps run as they are there, each network whole and in float32. By default
 - noise comes from the pair's seed, so that a picture can be made again;
 - what depends on the person or the garment alone is computed once and kept with them;
 - layout and warp are the means of two looks, at the pair and at its mirror image;
+- corrections of the spline's grid do not fold it;
 - the layout is smoothed by the same share of the picture at every size;
 - the ALIAS generator runs as ``FastALIAS``, and on a size that is no multiple of its own it sees
   the picture continued at its lower and right edge;
@@ -27,6 +28,7 @@ from pipelines.body import mirror_pose, scaled
 from pipelines.labels import VITONHD7, VITONHD13, Labels, mirror_table
 from pipelines.networks.alias import seeded_noise
 from pipelines.networks.correlation import MATCHING_SIZE
+from pipelines.networks.grid_refiner import refined_grid, unfolded
 from pipelines.networks.noise import binary_noise
 from pipelines.networks.tps_grid import TpsGrid
 from pipelines.preprocess.agnostic_shapes import neck_zone
@@ -222,8 +224,8 @@ class TryOnChain:
         if self._gmm.refiner is None:
             return warp
         seen = steps.refiner_input(person, parse, warp.garment, warp.mask)
-        grid, _ = self._gmm.refined(warp.grid, seen)
-        return self._bent(theta, grid, shown)
+        offsets = unfolded(warp.grid, self._gmm.refiner(seen))
+        return self._bent(theta, refined_grid(warp.grid, offsets), shown)
 
     @torch.inference_mode()
     def warp_by(self, theta: Tensor, garment: ChainGarment) -> Warp:

@@ -7,7 +7,13 @@ import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 
 from pipelines.networks import grid_refiner
-from pipelines.networks.grid_refiner import REFINED, GridRefiner, bending, refined_grid
+from pipelines.networks.grid_refiner import (
+    REFINED,
+    GridRefiner,
+    bending,
+    refined_grid,
+    unfolded,
+)
 
 IDENTITY = F.affine_grid(torch.eye(2, 3)[None], [1, 1, 64, 48], align_corners=False)
 
@@ -50,6 +56,31 @@ def test_offsets_are_smooth(monkeypatch):
     wanted = gaussian_filter(rough, (0, 2, 2), mode="mirror", truncate=3)
     np.testing.assert_allclose(smooth, wanted, atol=1e-4)
     assert np.abs(np.diff(smooth)).mean() < 0.5 * np.abs(np.diff(rough)).mean()
+
+
+def folds(grid):
+    """How many triangles of a grid ``[1, h, w, 2]`` lie the other way round, by the shoelace."""
+    a, b, c = (
+        grid[0, i : i + 63, j : j + 47].double().numpy() for i, j in ((0, 0), (0, 1), (1, 0))
+    )
+    (ax, ay), (bx, by), (cx, cy) = (np.moveaxis(corner, -1, 0) for corner in (a, b, c))
+    return int(((ax * by - bx * ay) + (bx * cy - cx * by) + (cx * ay - ax * cy) <= 0).sum())
+
+
+def test_offsets_that_fold_the_grid_are_smoothed_there_alone():
+    v, u = torch.meshgrid(torch.arange(64.0), torch.arange(48.0), indexing="ij")
+    bump = torch.exp(-((v - 16) ** 2 + (u - 24) ** 2) / 30)
+    offsets = torch.stack((0.05 * (u / 48), -0.9 * bump))[None]
+    assert folds(refined_grid(IDENTITY, offsets)) > 20
+    found = unfolded(IDENTITY, offsets)
+    assert folds(refined_grid(IDENTITY, found)) == 0
+    torch.testing.assert_close(found[:, :, 44:], offsets[:, :, 44:], atol=1e-3, rtol=0)
+    assert float(found[0, 1].min()) < -0.2, "it is still a bump"
+
+
+def test_offsets_that_do_not_fold_stay_as_they_are():
+    gentle = 0.05 * torch.sin(IDENTITY.permute(0, 3, 1, 2) * 3)
+    assert torch.equal(unfolded(IDENTITY, gentle), gentle)
 
 
 def test_a_shift_is_learnt():
