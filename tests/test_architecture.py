@@ -175,7 +175,9 @@ def test_descriptions_import_no_array_library(module):
     assert not set(done.stdout.split()) & set(HEAVY)
 
 
-@pytest.mark.parametrize("system", ["viton_hd", "acgpn", "cp_vton", "geometric"])
+@pytest.mark.parametrize(
+    "system", ["geometric", "viton", "viton_hd", "cp_vton", "acgpn", "multipose"]
+)
 def test_systems_do_without_what_takes_long_to_load(system):
     """torchvision takes 2 s and 160 MB in each worker."""
     code = f"import sys, pipelines.systems.{system}.tryon; print(*sys.modules)"

@@ -26,6 +26,7 @@ _LEAST = 0.2
 _AROUND = (9, 1.5)
 """Side and deviation of the window through which cells that fold are seen."""
 _PASSES = 30
+"""How often the offsets are blurred at most."""
 _UNIT = 0.1
 """Offset, in the coordinates of ``grid_sample``, that an output of 1 means."""
 
@@ -58,8 +59,8 @@ def unfolded(grid: Tensor, offsets: Tensor) -> Tensor:
     """Offsets ``[B, 2, h, w]`` that do not fold a grid ``[B, H, W, 2]``, which does not by itself.
 
     Where they would, a print is seen twice or swirls. Around cells that would keep less than a
-    fifth of their area the offsets are blurred, again and again, until there are none; the others
-    stay as they are.
+    fifth of their area the offsets are blurred, again and again (at most 30 times; 2 to 5 are
+    usual), until there are none; the others stay as they are.
     """
     size = [int(side) for side in offsets.shape[-2:]]
     places = grid.permute(0, 3, 1, 2).float()

@@ -54,6 +54,45 @@ def augmented(
     return _recoloured(batch, options, generator, kinds)
 
 
+def cropped(
+    batch: Batch, often: float, least: float, generator: torch.Generator, kinds: Changeable
+) -> tuple[Batch, Tensor]:
+    """An unpacked batch in which some persons are seen as in a portrait, and which, bool [B].
+
+    With the probability ``often`` a part of the person's photo, ``least`` to 1 of its height and
+    width, takes its place; joints outside have a score of 0. The garment photo stays, and so do
+    the arrays that are ``mirrored``: they are to be made anew from the joints.
+    """
+    image = batch["image"]
+    height, width = image.shape[-2:]
+    chosen = _between(batch, generator, 0, 1) < often
+    share = torch.where(chosen, _between(batch, generator, least, 1), 1.0)[:, None]
+    # in the units of the grid a picture is 2 wide
+    centre = (1 - share) * _between(batch, generator, -1, 1, 2)
+    matrix = torch.cat([torch.diag_embed(share.expand(-1, 2)), centre[:, :, None]], 2)
+    grid = F.affine_grid(matrix, list(image.shape), align_corners=False)
+
+    def part(pictures: Tensor) -> Tensor:
+        mode = "bilinear" if pictures.is_floating_point() else "nearest"
+        seen = F.grid_sample(pictures.float(), grid, mode, "border", align_corners=False)
+        return torch.where(chosen[:, None, None, None], seen.to(pictures.dtype), pictures)
+
+    made = dict(batch)
+    for name in ("image", *kinds.flipped):
+        made[name] = part(batch[name])
+    for name in ("ids", *kinds.labelled):
+        made[name] = part(batch[name][:, None])[:, 0]
+    frame = image.new_tensor([width, height])
+    corner = (centre + 1 - share) / 2 * frame
+    # whole numbers are the centres of pixels
+    places = (batch["joints"][..., :2] + 0.5 - corner[:, None]) / share[:, None]
+    seen = ((places >= 0) & (places < frame)).all(-1, keepdim=True)
+    found = seen & (batch["joints"][..., 2:] > 0)
+    joints = torch.cat([places - 0.5, batch["joints"][..., 2:]], 2) * found
+    made["joints"] = torch.where(chosen[:, None, None], joints, batch["joints"])
+    return made, chosen
+
+
 def relit(garment: Tensor, light: float, generator: torch.Generator) -> Tensor:
     """Garment photos ``[B, 3, H, W]`` in -1..1 in other light: contrast and brightness."""
     drawn = torch.rand((2, len(garment), 1, 1, 1), generator=generator, device=garment.device)

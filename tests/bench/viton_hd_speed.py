@@ -107,7 +107,7 @@ def measure(mode: str, files: list[Path], repeat: int) -> dict[str, float | str]
     person, garment = draw()
     if mode == "compact":
         system = compact(files, person, "fp32")
-        dressing = lambda p, g: system.dress(p, g, seed=0)  # noqa: E731
+        dressing = lambda p, g: system.dress(p, g, seed=0)  # noqa: E731 - one expression
         prepare = system.prepare_person, system.prepare_garment
     else:
         chain = official(mode, person)

@@ -28,7 +28,6 @@ from pipelines.body import mirror_pose, scaled
 from pipelines.labels import VITONHD7, VITONHD13, Labels, mirror_table
 from pipelines.networks.alias import seeded_noise
 from pipelines.networks.correlation import MATCHING_SIZE
-from pipelines.networks.grid_refiner import refined_grid, unfolded
 from pipelines.networks.noise import binary_noise
 from pipelines.networks.tps_grid import TpsGrid
 from pipelines.preprocess.agnostic_shapes import neck_zone
@@ -224,8 +223,8 @@ class TryOnChain:
         if self._gmm.refiner is None:
             return warp
         seen = steps.refiner_input(person, parse, warp.garment, warp.mask)
-        offsets = unfolded(warp.grid, self._gmm.refiner(seen))
-        return self._bent(theta, refined_grid(warp.grid, offsets), shown)
+        grid, _ = self._gmm.refined(warp.grid, seen)
+        return self._bent(theta, grid, shown)
 
     @torch.inference_mode()
     def warp_by(self, theta: Tensor, garment: ChainGarment) -> Warp:

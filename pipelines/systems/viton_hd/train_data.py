@@ -39,7 +39,7 @@ from pipelines.training import pair_data
 from pipelines.training.task import Batch
 from pipelines.training.tryon_augment import Changeable
 from pipelines.training.tryon_data import Recipe, check_aspect
-from pipelines.types import ParseMap, Size
+from pipelines.types import Keypoints, ParseMap, Pose, Size
 
 VERSION = 2
 """Raised when equal inputs would give other arrays."""
@@ -113,6 +113,21 @@ def unpacked(kept: Batch) -> Batch:
     for source, target in merge_table(LIP20, VITONHD13).items():
         table[source] = target
     return {**made, "ids": table.to(made["ids"].device)[made["ids"]]}
+
+
+def pose_redrawn(batch: Batch, which: Tensor, points: str) -> Batch:
+    """An unpacked batch whose pose pictures, where ``which`` [B] says so, are those of ``joints``.
+
+    ``points``: see ``ConditionsConfig.pose_points``; feet are drawn then, hands never.
+    """
+    pictures = batch["pose"].clone()
+    size = Size(*pictures.shape[-2:])
+    for row in torch.nonzero(which)[:, 0].tolist():
+        body = batch["joints"][row].cpu().numpy()
+        pose = Pose(Keypoints(np.ascontiguousarray(body[:, :2]), body[:, 2].copy()))
+        drawn = torch.tensor(draw_pose_picture(pose, size, points), device=pictures.device)
+        pictures[row] = drawn.permute(2, 0, 1) / 127.5 - 1
+    return {**batch, "pose": pictures}
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,10 @@ class ConditionsSettings(Settings):
     """Form of the garment-free picture: ``v3.2`` (hands kept, our choice) or ``viton-hd``."""
     pose_points: str = "body"
     """``body``, or ``all`` where the poses have feet and hands."""
+    crop: float = 0.0
+    crop_least: float = 0.55
+    """Share of the examples that show a part of the photo, as portraits do, and the smallest part
+    of its height and width (our choice)."""
 
     schedule: ClassVar[str] = "cosine"
     """Of the learning rate."""

@@ -104,7 +104,7 @@ def test_pasting_back_leaves_the_rest_alone(frame: Frame, scale: float | None) -
     rows = (np.arange(frame.source_size.height) + 0.5 - top) / (bottom - top) * size[0]
     columns = (np.arange(frame.source_size.width) + 0.5 - left) / (right - left) * size[1]
     far = 3.0  # pixels of the result: what scaling may smear
-    inside = lambda v, n, d: (v > n // 3 - d) & (v < n // 2 + d)  # noqa: E731
+    inside = lambda v, n, d: (v > n // 3 - d) & (v < n // 2 + d)  # noqa: E731 - one expression
     near = inside(rows, size[0], far)[:, None] & inside(columns, size[1], far)[None]
     core = inside(rows, size[0], -far)[:, None] & inside(columns, size[1], -far)[None]
     assert np.array_equal(whole[~near], photo[~near])

@@ -141,7 +141,7 @@ def test_gradients_are_clipped_to_a_norm(tmp_path):
     class Notes(toy_task.BrightPixels):
         def optimizers(self, modules):
             class Noting(torch.optim.SGD):
-                def step(inner, closure=None):  # noqa: N805
+                def step(inner, closure=None):  # noqa: N805 - self is the test's
                     parameters = [p for g in inner.param_groups for p in g["params"]]
                     total = sum(float(p.grad.square().sum()) for p in parameters)
                     norms.append(math.sqrt(total))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,8 +14,14 @@ from pipelines.labels import LIP20, VITONHD7, VITONHD13
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd.conditions import garment_conditions, person_conditions
 from pipelines.systems.viton_hd.config import ConditionsConfig
-from pipelines.systems.viton_hd.train_data import CHANGEABLE, examples, kept_arrays, unpacked
-from pipelines.training.tryon_augment import augmented, relit
+from pipelines.systems.viton_hd.train_data import (
+    CHANGEABLE,
+    examples,
+    kept_arrays,
+    pose_redrawn,
+    unpacked,
+)
+from pipelines.training.tryon_augment import augmented, cropped, relit
 from pipelines.training.tryon_settings import AugmentSettings
 
 CONFIG = ConditionsConfig((256, 192), "v3.2", "body")
@@ -161,6 +168,57 @@ def test_garment_and_worn_garment_get_one_colour(kept):
     gray = {**kept, "cloth": torch.full_like(kept["cloth"], 100)}
     same = changed(gray, recolour=1.0, hue_deg=180)["cloth"]
     torch.testing.assert_close(same, unpacked(gray)["cloth"], atol=0.01, rtol=0)
+
+
+def test_a_crop_is_a_part_of_the_photo_enlarged(kept):
+    plain = unpacked(kept)
+    made, which = cropped(plain, 1.0, 0.7, torch.Generator().manual_seed(0), CHANGEABLE)
+    assert which.all()
+    assert torch.equal(made["cloth"], plain["cloth"])
+    for row in range(len(which)):
+        before, after = (batch["joints"][row].double().numpy() for batch in (plain, made))
+        seen = after[:, 2] > 0
+        assert 4 <= seen.sum() < (before[:, 2] > 0).sum()
+        assert not after[~seen].any()
+        # where the photo's joints are, by those of the crop: a scale and a corner
+        share, x = np.polyfit(after[seen, 0], before[seen, 0], 1)
+        assert np.polyfit(after[seen, 1], before[seen, 1], 1)[0] == pytest.approx(share, abs=1e-4)
+        assert 0.7 <= share < 1
+        y = np.mean(before[seen, 1] - share * after[seen, 1])
+        window = np.float32([[share, 0, x], [0, share, y]])
+        for name, how, least in (
+            ("image", cv2.INTER_LINEAR, 0.995),
+            ("ids", cv2.INTER_NEAREST, 0.98),
+            ("painted", cv2.INTER_NEAREST, 0.98),
+        ):
+            source, found = (np.float32(b[name][row]).reshape(-1, 256, 192) for b in (plain, made))
+            wanted = [_part(layer, window, how) for layer in source]
+            assert (np.abs(found - wanted) < 0.02).mean() >= least, name
+
+
+def _part(layer, window, how):
+    flags = how | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(layer, window, (192, 256), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def test_crops_are_as_frequent_as_asked(kept):
+    pixels = [name for name in kept if name != "joints"]
+    few = {name: kept[name][:1, ::16, ::16] for name in pixels}
+    few["joints"] = kept["joints"][:1]
+    many = {name: tensor.expand(200, *tensor.shape[1:]) for name, tensor in few.items()}
+    batch = unpacked(many)
+    made, which = cropped(batch, 0.25, 0.5, torch.Generator().manual_seed(0), CHANGEABLE)
+    assert 35 <= int(which.sum()) <= 65
+    for name, before in batch.items():
+        assert torch.equal(made[name][~which], before[~which]), name
+
+
+def test_pose_pictures_of_joints_are_those_of_inference(kept):
+    plain = unpacked(kept)
+    blank = {**plain, "pose": torch.zeros_like(plain["pose"])}
+    made = pose_redrawn(blank, torch.tensor([False, True]), CONFIG.pose_points)
+    assert not made["pose"][0].any()
+    assert torch.equal(made["pose"][1], plain["pose"][1])
 
 
 def test_other_light_stays_in_range():

@@ -31,7 +31,7 @@ def test_the_picture_is_the_published_one():
     [("most", (256, 128), soft), ("more", (128, 192), soft), ("normal", (64, 96), blob)],
 )
 def test_it_equals_the_network_with_its_noise(upsampling, size, mask):
-    make = lambda: ALIASGenerator(width=8, upsampling=upsampling, hidden=24)  # noqa: E731
+    make = lambda: ALIASGenerator(width=8, upsampling=upsampling, hidden=24)  # noqa: E731 - one expression
     network = filled(make, noise_scale=True)
     inputs = alias_inputs(*size, mask)
     noise = seeded_noise(torch.Generator().manual_seed(3))

@@ -6,6 +6,7 @@ from golden_vectors import assert_golden, published_shapes
 from golden_weights import alias_inputs, binary, blob, filled, regions, smooth, soft
 
 from pipelines.labels import VITONHD7
+from pipelines.networks.grid_refiner import REFINED, refined_grid
 from pipelines.systems.viton_hd.networks import (
     GMM,
     ALIASGenerator,
@@ -56,13 +57,36 @@ def test_the_warp_is_the_published_one():
 
 def test_the_warp_is_the_same_for_every_size():
     """The published code cannot make one for 512x384."""
-    make = lambda: GMM(size=Size(512, 384), width=4)  # noqa: E731
+    make = lambda: GMM(size=Size(512, 384), width=4)  # noqa: E731 - one expression
     theta, grid = filled(make)(*matching_inputs())
     assert grid.shape == (1, 512, 384, 2)
     wanted = filled(lambda: GMM(width=4)).grid(theta).permute(0, 3, 1, 2)
     small = torch.nn.functional.interpolate(wanted, size=(512, 384), mode="bilinear")
     # pixels of both lattices span the same range, at other steps
     assert (small.permute(0, 2, 3, 1) - grid).abs().max() < 0.005
+
+
+def test_corrections_fold_the_grid_in_training_alone():
+    torch.manual_seed(0)
+    network = GMM(size=Size(256, 192), width=4, refine_width=16)
+    for head in network.refiner.heads:
+        torch.nn.init.normal_(head.weight, 0.0, 0.1)
+    grid = network.grid(torch.zeros(1, 50))
+    seen = torch.randn(1, 17, *REFINED)
+    with torch.no_grad():
+        rough, raw = network.train().refined(grid, seen)
+        made, offsets = network.eval().refined(grid, seen)
+    assert folded(rough) > 100
+    assert folded(made) == 0
+    torch.testing.assert_close(refined_grid(grid, offsets), made)
+    torch.testing.assert_close(raw, network.refiner(seen))
+
+
+def folded(grid):
+    """How many cells of a grid ``[1, H, W, 2]`` lie the other way round."""
+    right = grid[0, :-1, 1:] - grid[0, :-1, :-1]
+    down = grid[0, 1:, :-1] - grid[0, :-1, :-1]
+    return int((right[..., 0] * down[..., 1] <= right[..., 1] * down[..., 0]).sum())
 
 
 @pytest.fixture(scope="module")
