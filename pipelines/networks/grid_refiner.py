@@ -47,6 +47,16 @@ class GridRefiner(Pyramid):
         with torch.autocast(x.device.type, enabled=False):
             return blurred(offsets, _SIDE, _SMOOTH, border="reflect")
 
+    def corrected(self, grid: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """A better grid ``[B, H, W, 2]`` for what is ``seen``, and the offsets added to it.
+
+        A network in training may fold the grid, which costs it more than what is ``unfolded``.
+        """
+        offsets = self(seen)
+        if not self.training:
+            offsets = unfolded(grid, offsets)
+        return refined_grid(grid, offsets), offsets
+
 
 def refined_grid(grid: Tensor, offsets: Tensor) -> Tensor:
     """A grid ``[B, H, W, 2]`` and offsets ``[B, 2, h, w]``, added at the grid's size."""

@@ -26,7 +26,8 @@ class UNet(nn.Module):
     Five levels of ``width`` x 1, 2, 4, 8 and 16 channels; the default is the published size.
     ``dropout`` acts behind the two deepest levels, in training only. With ``coarse_width`` a
     ``Pyramid`` of that width sees the input at half its size, and a learnt share of its answer is
-    taken (our choice). Raises ``ValueError`` for another size or width.
+    taken (our choice); with a ``width`` of 0 there is nothing but that. Raises ``ValueError`` for
+    another size or width.
     """
 
     def __init__(
@@ -39,6 +40,18 @@ class UNet(nn.Module):
         coarse_width: int = 0,
     ) -> None:
         super().__init__()
+        if not width and not coarse_width:
+            raise ValueError("width = 0 needs a coarse_width")
+        self.fine = width > 0
+        if self.fine:
+            self._build(in_channels, out_channels, width, dropout)
+        self.coarse: Pyramid | None = None
+        if coarse_width:
+            self.coarse = Pyramid(in_channels, out_channels, width=coarse_width)
+        if self.fine and self.coarse:
+            self.coarse_share = nn.Parameter(torch.full((1,), 0.5))
+
+    def _build(self, in_channels: int, out_channels: int, width: int, dropout: float) -> None:
         w1, w2, w3, w4, w5 = (width * factor for factor in (1, 2, 4, 8, 16))
         self.conv1 = _double(in_channels, w1)
         self.conv2 = _double(w1, w2)
@@ -52,16 +65,14 @@ class UNet(nn.Module):
         self.conv9 = _double(w2, w1).append(nn.Conv2d(w1, out_channels, 3, padding=1))
         self.pool = nn.MaxPool2d(2)
         self.drop = nn.Dropout(dropout)
-        self.coarse: Pyramid | None = None
-        if coarse_width:
-            self.coarse = Pyramid(in_channels, out_channels, width=coarse_width)
-            self.coarse_share = nn.Parameter(torch.full((1,), 0.5))
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps of the input's size, without an activation."""
         if x.shape[-2] % STRIDE or x.shape[-1] % STRIDE:
             found = "x".join(map(str, x.shape[-2:]))
             raise ValueError(f"height and width must be multiples of {STRIDE}, got {found}")
+        if not self.fine:
+            return self.coarse_maps(x)
         fine = self._fine(x.to(next(self.conv1.parameters()).dtype))
         if self.coarse is None:
             return fine
@@ -130,7 +141,7 @@ U = TypeVar("U", bound=UNet)
 def quickened(network: U, kind: torch.dtype = torch.float32) -> U:
     """A copy for inference in ``kind``: the same function, but for rounding, in less time."""
     made = copy.deepcopy(network)
-    for name in ("up6", "up7", "up8", "up9"):
+    for name in ("up6", "up7", "up8", "up9") if network.fine else ():
         up = made.get_submodule(name)
         assert isinstance(up, nn.Sequential) and isinstance(up[1], nn.Conv2d)  # noqa: S101 - see _up
         setattr(made, name, nn.Sequential(DoubledConv(up[1]), *up[2:]))

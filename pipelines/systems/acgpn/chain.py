@@ -23,6 +23,7 @@ from pipelines.systems.acgpn.chain_steps import (
     g_input,
     kept_of_photo,
     made_layout,
+    warp_body,
 )
 from pipelines.systems.acgpn.conditions import CHANNELS, GarmentConditions, PersonConditions
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE, Warped
@@ -65,7 +66,7 @@ class TryOnChain:
     ) -> ChainResult:
         """Dress a person; ``seed`` draws all that is random."""
         layout = self.layout(person, garment, seed=seed)
-        warp = self.warp(garment, layout.garment)
+        warp = self.warp(person, garment, layout)
         worn = warp.composed(layout.garment)
         kept = kept_of_photo(person, layout)
         picture = self.picture(person, layout, worn, kept, seed=seed)
@@ -87,9 +88,11 @@ class TryOnChain:
         return made_layout(person, ids, certainty, within)
 
     @torch.inference_mode()
-    def warp(self, garment: GarmentConditions, target: Tensor) -> Warped:
-        """The garment bent to a mask."""
-        made: Warped = self.networks.u(garment.image * garment.mask, target, garment.mask)
+    def warp(self, person: PersonConditions, garment: GarmentConditions, layout: Layout) -> Warped:
+        """The garment bent to its place in a layout."""
+        body = warp_body(person, layout.labels, layout.garment)
+        shown = garment.image * garment.mask
+        made: Warped = self.networks.u(shown, layout.garment, garment.mask, body)
         return made
 
     @torch.inference_mode()
@@ -106,12 +109,6 @@ class TryOnChain:
         given = g_input(person, kept, layout.labels, worn, self._noise(seed, 2))
         made = self.networks.g(given)
         return torch.tanh(made.float())
-
-    @torch.inference_mode()
-    def grid(self, warp: Warped) -> Tensor:
-        """Where a garment was sampled: ``float32 [1, 256, 192, 2]``, for ``grid_sample``."""
-        made: Tensor = self.networks.u.stn.tps(warp.points)
-        return made
 
     def _noise(self, seed: int, number: int) -> Tensor:
         return binary_noise(devices.mix_seed(seed, number), PUBLISHED_SIZE).to(self.device)

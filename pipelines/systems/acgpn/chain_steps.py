@@ -24,6 +24,17 @@ from pipelines.systems.acgpn.conditions import (
 FEWEST_SKIN = 10
 """Pixels of arms from which a colour of the skin is taken."""
 _ARM_DILATIONS = 10
+_GROUPS = (
+    (
+        ACGPN14.FACE, ACGPN14.PANTS, ACGPN14.LEFT_LEG, ACGPN14.RIGHT_LEG, ACGPN14.LEFT_SHOE,
+        ACGPN14.RIGHT_SHOE,
+    ),
+    (ACGPN14.HAIR,),
+    (ACGPN14.LEFT_ARM,),
+    (ACGPN14.RIGHT_ARM,),
+    (ACGPN14.NOISE,),
+)  # fmt: skip
+"""Members of ``VITONHD7``'s groups but for background and upper clothes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +71,13 @@ def g_input(
 ) -> Tensor:
     """24 channels: what is kept of the photo, labels, bent garment, colour of the skin, noise."""
     return torch.cat((kept, labels, worn, skin_colour(person).expand_as(kept), noise), 1)
+
+
+def warp_body(person: PersonConditions, labels: Tensor, garment: Tensor) -> Tensor:
+    """25 channels: ``VITONHD7`` maps of a layout and the garment's mask on it, pose."""
+    empty = labels[:, ACGPN14.BACKGROUND, None] - garment
+    groups = [labels[:, list(members)].sum(1, keepdim=True) for members in _GROUPS]
+    return torch.cat((empty.clamp(min=0), groups[0], garment, *groups[1:], person.pose), 1)
 
 
 def made_layout(

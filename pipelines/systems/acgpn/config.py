@@ -24,12 +24,15 @@ class ACGPNConfig:
     """Shape of one of the four networks, and how its inputs are made."""
 
     width: int = 64
-    """Channels of the U-Net's first level."""
+    """Channels of the U-Net's first level; 0: the coarse network is all there is."""
     spline_width: int = 8
     """Of U: channels of the first layer of the network that finds the control points."""
     coarse_width: int = 0
     """Of G1 and G2: channels of the first level of a coarse network beside the U-Net (our choice);
     0: there is none, as published."""
+    refine_width: int = 0
+    """Of U: channels of a network that corrects the spline's grid (our choice); 0: there is none,
+    as published."""
     neck: str = "garment"
     """What becomes of a neck in the labels: ``garment`` (as published: glove, socks, neck and scarf
     are washed into the upper clothes) or ``skin`` (with the face; our choice, for parses that know
@@ -39,10 +42,13 @@ class ACGPNConfig:
         """Refuse what cannot be built."""
         for name in ("width", "spline_width"):
             value = getattr(self, name)
-            if type(value) is not int or value < 1:
+            least = 0 if name == "width" and self.coarse_width else 1
+            if type(value) is not int or value < least:
                 raise ValueError(f"{name} = {value!r}; wanted a positive whole number")
-        if type(self.coarse_width) is not int or self.coarse_width < 0 or self.coarse_width % 8:
-            raise ValueError(f"coarse_width = {self.coarse_width!r}; wanted a multiple of 8 or 0")
+        for name in ("coarse_width", "refine_width"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 0 or value % 8:
+                raise ValueError(f"{name} = {value!r}; wanted a multiple of 8 or 0")
         if self.neck not in NECKS:
             raise ValueError(f"neck = {self.neck!r}; known: {', '.join(NECKS)}")
 

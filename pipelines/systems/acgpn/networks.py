@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipelines.networks.grid_refiner import REFINED, GridRefiner
 from pipelines.networks.tps_grid import (
     ACGPN,
     TpsGrid,
@@ -28,6 +29,8 @@ from pipelines.types import Size
 PUBLISHED_SIZE = Size(256, 192)
 
 _POINTS = 25
+_REFINER_CHANNELS = 7 + 18 + 3 + 1
+"""Layout, pose, bent garment, its mask."""
 _FEATURES = 512
 """What the spline network's convolutions leave of 256x192, at the published width."""
 
@@ -64,15 +67,49 @@ class ContentFusion(UNet):
 
 
 @dataclass(frozen=True, eq=False)
+class Bent:
+    """A garment ``[B, 3, H, W]`` on black and its mask ``[B, 1, H, W]``, sampled by ``grid``
+    ``float32 [B, H, W, 2]``.
+    """  # noqa: D205 - one sentence
+
+    garment: Tensor
+    mask: Tensor
+    grid: Tensor
+
+    @property
+    def on_white(self) -> Tensor:
+        """The garment on white instead."""
+        return self.garment + (1 - self.mask)
+
+
+@dataclass(frozen=True, eq=False)
 class Warped:
-    """What ``ClothesWarping`` gives; ``[B, 4, H, W]`` raw colours and composition, the warped
-    garment ``[B, 3, H, W]``, its mask ``[B, 1, H, W]``, and the control points ``[B, 25, 2]``.
+    """What ``ClothesWarping`` gives; ``[B, 4, H, W]`` raw colours and composition, the garment as
+    the spline bends it, and the control points ``[B, 25, 2]``. Where a refiner has corrected the
+    grid, ``corrected`` is the garment bent by that, and ``offsets`` ``[B, 2, 64, 48]`` are the
+    corrections.
     """  # noqa: D205 - one sentence
 
     raw: Tensor
-    garment: Tensor
-    mask: Tensor
+    spline: Bent
     points: Tensor
+    corrected: Bent | None = None
+    offsets: Tensor | None = None
+
+    @property
+    def bent(self) -> Bent:
+        """The warped garment."""
+        return self.corrected or self.spline
+
+    @property
+    def garment(self) -> Tensor:
+        """Its colours ``[B, 3, H, W]``, on black."""
+        return self.bent.garment
+
+    @property
+    def mask(self) -> Tensor:
+        """Its mask ``[B, 1, H, W]``."""
+        return self.bent.mask
 
     def share(self, target_mask: Tensor) -> Tensor:
         """The composition mask ``[B, 1, H, W]`` in 0..1: the warped garment's share."""
@@ -94,6 +131,8 @@ class ClothesWarping(UNet):
 
     ``align_corners`` is that of the sampling: False is today's default, True was the only
     behaviour of the versions of torch of that time; the publication does not say which it used.
+    With ``refine_width`` a ``GridRefiner`` of that width corrects the spline's grid (our choice:
+    25 control points do not bend a sleeve).
     """
 
     def __init__(
@@ -102,26 +141,44 @@ class ClothesWarping(UNet):
         width: int = 64,
         spline_width: int = 8,
         align_corners: bool = False,
+        refine_width: int = 0,
     ) -> None:
         super().__init__(4, 4, width=width)
         self.stn = SpatialTransformer(width=spline_width)
         self.align_corners = align_corners
+        self.refiner = GridRefiner(_REFINER_CHANNELS, width=refine_width) if refine_width else None
 
     # the published network is a U-Net whose forward takes what its spline needs
-    def forward(self, cloth: Tensor, target_mask: Tensor, source_mask: Tensor) -> Warped:  # type: ignore[override]
-        """Bend ``cloth [B, 3, H, W]`` with its mask (``[B, 1, H, W]``, 0 or 1) to a target mask."""
+    def forward(  # type: ignore[override]
+        self, cloth: Tensor, target_mask: Tensor, source_mask: Tensor, body: Tensor | None = None
+    ) -> Warped:
+        """Bend ``cloth [B, 3, H, W]`` with its mask (``[B, 1, H, W]``, 0 or 1) to a target mask.
+
+        A refiner needs ``body [B, 25, H, W]``: the dressed person's layout 7 (``VITONHD7``) and
+        pose 18. It learns from its own losses alone: no gradient goes through it to the spline.
+        """
         # float32: bfloat16 would move the garment by pixels
         with torch.autocast(cloth.device.type, enabled=False):
             points = self.stn(torch.cat((source_mask, target_mask, cloth), 1).float())
-            grid = self.stn.tps(points)
-            sources = torch.cat((cloth, source_mask, torch.ones_like(source_mask)), 1)
-            sampled = F.grid_sample(sources.float(), grid, align_corners=self.align_corners)
+            spline = self._bent(cloth, source_mask, self.stn.tps(points))
+        if self.refiner is None:
+            return Warped(self.refined(target_mask, spline.garment).float(), spline, points)
+        assert body is not None  # noqa: S101 - given by all callers that may have a refiner
+        seen = torch.cat((body, spline.on_white, spline.mask), 1).detach()
+        seen = F.interpolate(seen, size=tuple(REFINED), mode="area")
+        grid, offsets = self.refiner.corrected(spline.grid.detach(), seen)
+        with torch.autocast(cloth.device.type, enabled=False):
+            corrected = self._bent(cloth, source_mask, grid)
+        raw = self.refined(target_mask, corrected.garment).float()
+        return Warped(raw, spline, points, corrected, offsets)
+
+    def _bent(self, cloth: Tensor, mask: Tensor, grid: Tensor) -> Bent:
+        sources = torch.cat((cloth, mask, torch.ones_like(mask)), 1)
+        sampled = F.grid_sample(sources.float(), grid, align_corners=self.align_corners)
         # parity: laid on a black canvas although beyond its photo the garment is black already,
         # so that what is sampled across the photo's edge fades twice
         both = sampled[:, :4] * sampled[:, 4:]
-        garment, mask = both[:, :3], both[:, 3:]
-        raw = self.refined(target_mask, garment).float()
-        return Warped(raw, garment, mask, points)
+        return Bent(both[:, :3], both[:, 3:], grid)
 
     def refined(self, target_mask: Tensor, garment: Tensor) -> Tensor:
         """The U-Net's ``[B, 4, H, W]``; no gradient reaches the warp through it."""

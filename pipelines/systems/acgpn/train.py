@@ -77,8 +77,12 @@ class TrainSetup(Setup[SharedSettings, ACGPNConfig]):
         begun = self.start(f"acgpn.{stage}", start)
         config = self._config(wanted)
         if begun:
-            coarse = config.coarse_width or begun.config.coarse_width
-            config = replace(begun.config, neck=self.shared.neck, coarse_width=coarse)
+            config = replace(
+                begun.config,
+                neck=self.shared.neck,
+                coarse_width=config.coarse_width or begun.config.coarse_width,
+                refine_width=config.refine_width or begun.config.refine_width,
+            )
         if isinstance(wanted, LayoutSettings) and wanted.coarse_alone and not config.coarse_width:
             raise bad("coarse_alone needs a coarse_width")
         if isinstance(wanted, USettings):
@@ -94,12 +98,14 @@ class TrainSetup(Setup[SharedSettings, ACGPNConfig]):
         return self.data(recipe())
 
     def _config(self, wanted: GanSettings) -> ACGPNConfig:
-        check_width(wanted.width)
         if isinstance(wanted, LayoutSettings):
             coarse = wanted.coarse_width
             if coarse < 0 or coarse % 8:
                 raise bad(f"coarse_width = {coarse}: wanted a multiple of 8 or 0")
+            if wanted.width or not coarse:
+                check_width(wanted.width)
             return ACGPNConfig(wanted.width, neck=self.shared.neck, coarse_width=coarse)
+        check_width(wanted.width)
         if not isinstance(wanted, USettings):
             return ACGPNConfig(width=wanted.width, neck=self.shared.neck)
         if self.loop.channels_last and wanted.spline_width < NARROWEST:
@@ -111,4 +117,11 @@ class TrainSetup(Setup[SharedSettings, ACGPNConfig]):
             raise bad(f"spline_width = {wanted.spline_width}: at least 1 wanted")
         if not 0 <= wanted.dropout < 1:
             raise bad(f"dropout = {wanted.dropout}: wanted 0 up to, not including, 1")
-        return ACGPNConfig(wanted.width, wanted.spline_width, neck=self.shared.neck)
+        if wanted.refine_width < 0 or wanted.refine_width % 8:
+            raise bad(f"refine_width = {wanted.refine_width}: wanted a multiple of 8 or 0")
+        return ACGPNConfig(
+            wanted.width,
+            wanted.spline_width,
+            refine_width=wanted.refine_width,
+            neck=self.shared.neck,
+        )

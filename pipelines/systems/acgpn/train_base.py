@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from pipelines import device as devices
 from pipelines.networks.noise import binary_noise, drawn_noise
 from pipelines.networks.pictures import label_maps
-from pipelines.systems.acgpn.chain_steps import Layout, g1_input, g2_input, made_layout
+from pipelines.systems.acgpn.chain_steps import (
+    Layout,
+    g1_input,
+    g2_input,
+    made_layout,
+    warp_body,
+)
 from pipelines.systems.acgpn.conditions import CHANNELS
 from pipelines.systems.acgpn.config import ACGPNConfig, config_to_json
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE, Warped
@@ -61,17 +67,16 @@ class ACGPNTask(AdversarialTask[Examples, ACGPNConfig, S], Generic[S]):
         return made_layout(given.person, ids, torch.sigmoid(raw.float()))
 
     @torch.no_grad()
-    def predicted_warp(self, modules: Modules, given: Examples, target: Tensor) -> Warped:
-        """What U makes of the garment for a mask, as in inference."""
+    def predicted_warp(self, modules: Modules, given: Examples, layout: Layout) -> Warped:
+        """What U makes of the garment for a layout, as in inference."""
         with judging(self.network("u", modules)) as u:
-            found: Warped = bent(u, given, target)
-        return found
+            return bent(u, given, layout.garment, layout.labels)
 
 
-def bent(network: nn.Module, given: Examples, target: Tensor) -> Warped:
-    """The garments bent to masks ``[B, 1, 256, 192]``."""
-    garment = given.garment
-    made: Warped = network(garment.image * garment.mask, target, garment.mask)
+def bent(network: nn.Module, given: Examples, target: Tensor, labels: Tensor) -> Warped:
+    """The garments bent to masks ``[B, 1, 256, 192]`` in layouts ``[B, 14, 256, 192]``."""
+    garment, body = given.garment, warp_body(given.person, labels, target)
+    made: Warped = network(garment.image * garment.mask, target, garment.mask, body)
     return made
 
 

@@ -77,7 +77,7 @@ class GTask(ACGPNTask[GSettings]):
     def _predicted(self, modules: Modules, given: Examples, noise: tuple[Tensor, Tensor]) -> Shown:
         """What inference would show."""
         layout = self.predicted_layout(modules, given, noise)
-        worn = self.predicted_warp(modules, given, layout.garment).composed(layout.garment)
+        worn = self.predicted_warp(modules, given, layout).composed(layout.garment)
         return kept_of_photo(given.person, layout), layout.labels, worn
 
     def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:

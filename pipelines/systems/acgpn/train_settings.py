@@ -47,7 +47,8 @@ class LayoutSettings(GanSettings):
     """Channels of a small network beside the U-Net that sees half the size (our choice), a
     multiple of 8; 0: none. Weights to go on from may be without."""
     coarse_alone: bool = False
-    """Whether that network alone is trained, which is several times as fast."""
+    """Whether that network alone is trained, which is several times as fast. With a ``width`` of
+    0 it is all there is."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,15 @@ class USettings(GanSettings):
 
     spline_width: int = 8
     """Channels of the first layer of the network that finds the control points."""
+    refine_width: int = 0
+    """Channels of a network that corrects the spline's grid (our choice), a multiple of 8;
+    0: none. Weights to go on from may be without."""
+    refine_weight: float = 1.0
+    bending_weight: float = 0.7
+    refine_ssim_weight: float = 0.5
+    """As ``GMMSettings`` of VITON-HD has them."""
+    refiner: str = ""
+    """Weights of ``viton-hd.gmm``, from whose refiner this one starts as far as they are alike."""
     dropout: float = 0.5
     """Share of features that is left out at random in training, in spline and U-Net alike; with
     less (our choice) short trainings learn more."""

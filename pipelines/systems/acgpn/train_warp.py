@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipelines import checkpoints
+from pipelines.labels import ACGPN14
+from pipelines.networks.grid_refiner import GridRefiner
 from pipelines.networks.losses import released_second_order_constraint, second_order_constraint
-from pipelines.systems.acgpn.networks import ClothesWarping, Warped
+from pipelines.networks.pictures import label_maps
+from pipelines.systems.acgpn.conditions import CHANNELS
+from pipelines.systems.acgpn.networks import Bent
 from pipelines.systems.acgpn.train_base import ACGPNTask, bent, judged_noise, step_noise
 from pipelines.systems.acgpn.train_data import Examples
 from pipelines.systems.acgpn.train_settings import USettings
+from pipelines.systems.acgpn.weights import build_network
 from pipelines.training.initialisation import normal_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, add_warp_figures, inside, pixels, sheet
+from pipelines.training.tryon_warp import Worn, correction_loss, start_refiner
 
-_WHITE = 1.0
 _PERCEPTUAL = {"warp": 1.0, "composed": 10.0, "refined": 20.0}
 """Weights of the perceptual loss of the bent, the composed and the U-Net's own garment."""
+
+
+_OF_VITON_HD = (*range(7), *[None] * 18, 13, 14, 15, 16)
+"""Channels that VITON-HD's refiner sees (layout, garment, its mask) as ours sees them; its pose
+and garment-free pictures are others."""
 
 
 class UTask(ACGPNTask[USettings]):
     """``ClothesWarping``, whose spline and U-Net learn apart from one another."""
 
-    best, trained, before = "iou", "u", ("g1", "g2")
+    best, trained, before, added = "iou", "u", ("g1", "g2"), ("refiner.",)
     judged_channels = 4 + 3
 
     def new_network(self) -> nn.Module:
         """The U-Net starts as the others; the spline as torch starts it, at the identity."""
-        network = ClothesWarping(width=self.config.width, spline_width=self.config.spline_width)
+        network = build_network(self.family, self.config)
         for name, part in network.named_children():
-            if name != "stn":
+            if name not in ("stn", "refiner"):
                 normal_started(part)
+        if self.settings.refiner and isinstance(refiner := network.refiner, GridRefiner):
+            path = checkpoints.find(self.settings.refiner).path
+            start_refiner(refiner, path, _OF_VITON_HD)
         return network
 
     def modules(self) -> dict[str, nn.Module]:
@@ -48,15 +63,15 @@ class UTask(ACGPNTask[USettings]):
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""
         given, s = self.examples(batch), self.settings
-        target = self._target(modules, given, info)
-        warp = bent(modules["u"], given, target)
+        target, labels = self._target(modules, given, info)
+        warp = bent(modules["u"], given, target, labels)
         true = given.image * given.worn
         share = warp.share(target)
         # the composition learns nothing but the share of each
         composed = warp.own.detach() * (1 - share) + warp.garment.detach() * share
         logged = {
-            "warp": _apart(warp.garment, true),
-            "mask": _apart(warp.mask, given.worn),
+            "warp": _apart(warp.spline.garment, true),
+            "mask": _apart(warp.spline.mask, given.worn),
             "constraint": self._constraint(warp.points),
             "refined": _apart(warp.own, true),
             "composed": _apart(composed, true),
@@ -70,6 +85,11 @@ class UTask(ACGPNTask[USettings]):
             + s.composed_weight * logged["composed"]
             + s.share_weight * logged["share"]
         )
+        if warp.offsets is not None:
+            refined, parts = correction_loss(
+                s, _worn(given), _OnWhite(warp.bent), warp.spline.mask, warp.offsets
+            )
+            loss, logged = loss + s.refine_weight * refined, {**logged, **parts}
         condition = torch.cat((target, given.garment.image * given.garment.mask), 1)
         loss = loss + (
             yield from self.adversary.against(
@@ -90,14 +110,18 @@ class UTask(ACGPNTask[USettings]):
             return released_second_order_constraint(points).loss(1.0)
         return second_order_constraint(points, slack=self.settings.constraint_slack)
 
-    def _target(self, modules: Modules, given: Examples, info: StepInfo) -> Tensor:
-        """The masks that garments are bent to: ``float32 [B, 1, 256, 192]``."""
+    def _target(self, modules: Modules, given: Examples, info: StepInfo) -> tuple[Tensor, Tensor]:
+        """The masks that garments are bent to ``float32 [B, 1, 256, 192]``, and the labels around
+        them ``[B, 14, 256, 192]``.
+        """  # noqa: D205 - one sentence
+        true = label_maps(given.body, CHANNELS)
         forced = self.forced(given, self.settings.teacher_forcing, info)
         if forced is None:
-            return given.worn
+            return given.worn, true
         noise = step_noise(given, info), step_noise(given, info)
-        found = self.predicted_layout(modules, given, noise).garment
-        return torch.where(forced, given.worn, found)
+        found = self.predicted_layout(modules, given, noise)
+        mask = torch.where(forced, given.worn, found.garment)
+        return mask, torch.where(forced, true, found.labels)
 
     def validate(self, modules: Modules, device: torch.device) -> dict[str, float]:
         """IoU of the bent mask with the worn garment; L1 (of 0..1) and SSIM where one of the two
@@ -107,10 +131,10 @@ class UTask(ACGPNTask[USettings]):
         figures = Averages()
         for indices, given in self.judged(device):
             worn = given.worn[:, 0] > 0
-            true = on_white(given.image * given.worn, given.worn)
-            for prefix, target in self._targets(modules, given, indices):
-                warp = bent(modules["u"], given, target)
-                garment = on_white(warp.garment, warp.mask)
+            true = _worn(given).garment
+            for prefix, target, labels in self._targets(modules, given, indices):
+                warp = bent(modules["u"], given, target, labels)
+                garment = warp.bent.on_white
                 add_warp_figures(figures, prefix, garment, warp.mask[:, 0] > 0.5, true, worn)
                 apart = (warp.composed(target) - given.image).abs().mean(1) / 2
                 figures.add(prefix + "refined_l1", inside(apart, worn))
@@ -121,30 +145,51 @@ class UTask(ACGPNTask[USettings]):
 
     def _targets(
         self, modules: Modules, given: Examples, indices: Tensor
-    ) -> Iterator[tuple[str, Tensor]]:
-        yield "", given.worn
+    ) -> Iterator[tuple[str, Tensor, Tensor]]:
+        yield "", given.worn, label_maps(given.body, CHANNELS)
         if self.predicts(modules):
             noise = judged_noise(given, indices, 0), judged_noise(given, indices, 1)
-            yield "predicted/", self.predicted_layout(modules, given, noise).garment
+            found = self.predicted_layout(modules, given, noise)
+            yield "predicted/", found.garment, found.labels
 
     def sheet(self, modules: Modules, device: torch.device) -> NDArray[np.uint8]:
         """Photo, garment, its warp, the refined garment, the worn one."""
         indices, given = self.shown(device)
-        *_, (_, target) = self._targets(modules, given, indices)
-        warp: Warped = bent(modules["u"], given, target)
+        *_, (_, target, labels) = self._targets(modules, given, indices)
+        warp = bent(modules["u"], given, target, labels)
         pictures = (
             given.image,
             given.garment.image,
-            on_white(warp.garment, warp.mask),
-            on_white(warp.composed(target) * target, target),
-            on_white(given.image * given.worn, given.worn),
+            warp.bent.on_white,
+            _on_white(warp.composed(target) * target, target),
+            _worn(given).garment,
         )
         return sheet([pixels(picture) for picture in pictures])
 
 
-def on_white(garment: Tensor, mask: Tensor) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class _OnWhite:
+    """A bent garment as ``correction_loss`` takes it."""
+
+    bent: Bent
+
+    @property
+    def garment(self) -> Tensor:
+        return self.bent.on_white
+
+    @property
+    def mask(self) -> Tensor:
+        return self.bent.mask
+
+
+def _worn(given: Examples) -> Worn:
+    hair = (given.truth == ACGPN14.HAIR)[:, None].float()
+    return Worn(_on_white(given.image * given.worn, given.worn), given.worn, hair)
+
+
+def _on_white(garment: Tensor, mask: Tensor) -> Tensor:
     """A garment ``[B, 3, H, W]`` that is 0 where its mask is 0, on white."""
-    return garment + _WHITE * (1 - mask)
+    return garment + (1 - mask)
 
 
 def _apart(made: Tensor, true: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ class ACGPNTryOn:
             picture=as_levels(found.picture),
             warped=as_levels(found.warp.garment),
             cover=as_plane(found.warp.mask),
-            grid=self.chain.grid(found.warp)[0].float().cpu().numpy(),
+            grid=found.warp.bent.grid[0].float().cpu().numpy(),
         )
         stages = _stages(found, ids) if save_stages else None
         return dressed(person, garment, made, np.isin(ids, _SHOWN), stages)

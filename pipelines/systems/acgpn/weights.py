@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _BUILDERS: Mapping[str, Callable[[ACGPNConfig], UNet]] = {
     G1: lambda config: BodyPartGenerator(width=config.width, coarse_width=config.coarse_width),
     G2: lambda config: ClothMaskGenerator(width=config.width, coarse_width=config.coarse_width),
-    U: lambda config: ClothesWarping(width=config.width, spline_width=config.spline_width),
+    U: lambda config: ClothesWarping(
+        width=config.width, spline_width=config.spline_width, refine_width=config.refine_width
+    ),
     G: lambda config: ContentFusion(width=config.width),
 }
 
@@ -41,9 +43,9 @@ class Networks:
     config: ACGPNConfig
 
     def quickened(self, kind: torch.dtype) -> Networks:
-        """Copies for inference; the spline stays in float32, else garments move by pixels."""
+        """Copies for inference; the warp stays in float32, else garments move by pixels."""
         u = quickened(self.u, kind)
-        u.stn = self.u.stn
+        u.stn, u.refiner = self.u.stn, self.u.refiner
         g1, g2, g = (quickened(part, kind) for part in (self.g1, self.g2, self.g))
         return Networks(g1, g2, u, g, self.config)
 

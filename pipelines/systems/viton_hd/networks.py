@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from pipelines.labels import VITONHD7
 from pipelines.networks.alias import ALIASResBlock, Noise, resized
 from pipelines.networks.correlation import GeometricMatcher
-from pipelines.networks.grid_refiner import REFINED, GridRefiner, refined_grid, unfolded
+from pipelines.networks.grid_refiner import REFINED, GridRefiner
 from pipelines.networks.pyramid import Pyramid
 from pipelines.networks.tps_grid import VITON_HD, TpsGrid
 from pipelines.networks.unet import UNet
@@ -93,14 +93,10 @@ class GMM(GeometricMatcher):
         """A better grid than the spline's, and the offsets ``[B, 2, 64, 48]`` added to it.
 
         ``seen`` ``[B, 17, 128, 96]`` is layout 7, pose picture 3, garment-free picture 3, the
-        garment on white as the grid bends it 3, its mask 1. For networks with a refiner only. A
-        network in training may fold the grid, which costs it more than what is ``unfolded``.
+        garment on white as the grid bends it 3, its mask 1. For networks with a refiner only.
         """
         assert self.refiner is not None  # noqa: S101 - asked by the callers
-        offsets = self.refiner(seen)
-        if not self.training:
-            offsets = unfolded(grid, offsets)
-        return refined_grid(grid, offsets), offsets
+        return self.refiner.corrected(grid, seen)
 
 
 class ALIASGenerator(nn.Module):

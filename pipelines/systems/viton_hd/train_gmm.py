@@ -12,10 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from pipelines.labels import VITONHD7
-from pipelines.networks.grid_refiner import bending
 from pipelines.networks.losses import second_order_constraint
 from pipelines.systems.viton_hd.chain_steps import gmm_input, refiner_input, warped
 from pipelines.systems.viton_hd.config import GMMConfig
@@ -28,17 +26,10 @@ from pipelines.systems.viton_hd.weights import build_network
 from pipelines.training.initialisation import matcher_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_augment import relit
-from pipelines.training.tryon_figures import (
-    Averages,
-    add_warp_figures,
-    inside,
-    pixels,
-    sheet,
-    ssim_maps,
-)
+from pipelines.training.tryon_figures import Averages, add_warp_figures, pixels, sheet
+from pipelines.training.tryon_warp import Worn, apart, correction_loss
 
 _WHITE = 1.0
-_COARSE = (2, 4, 8)
 
 
 class GMMTask(VitonHDTask[GMMConfig, GMMSettings]):
@@ -151,60 +142,23 @@ def warp_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of a warp, and its parts: L1, mask and constraint, and those of corrections."""
     spline = warp.spline or warp
-    l1, of_mask = _apart(given, spline)
+    l1, of_mask = apart(_worn(given), spline)
     constraint = second_order_constraint(spline.points, slack=settings.constraint_slack)
     loss = l1 + settings.mask_weight * of_mask + settings.constraint_weight * constraint
     parts = {"l1": l1, "mask": of_mask, "constraint": constraint}
     if warp.offsets is None:
         return loss, parts
-    l1, of_mask = _apart(given, warp)
-    coarse, unlike = _coarsely_apart(given, warp), _unlike(given, warp)
-    bent, hidden = bending(warp.offsets), _moved_unseen(given, warp, spline)
-    of_masks = settings.mask_weight * (of_mask + hidden)
-    refined = l1 + coarse + of_masks + settings.bending_weight * bent
-    refined = refined + settings.refine_ssim_weight * unlike
-    more = {
-        "refined_l1": l1, "refined_coarse": coarse, "refined_mask": of_mask,
-        "refined_ssim": unlike, "refined_hidden": hidden, "bending": bent,
-    }  # fmt: skip
+    refined, more = correction_loss(settings, _worn(given), warp, spline.mask, warp.offsets)
     return loss + settings.refine_weight * refined, {**parts, **more}
 
 
-def _apart(given: Examples, warp: TrainedWarp) -> tuple[Tensor, Tensor]:
-    """L1 of garment and mask."""
-    # under hair there may be garment or not
-    seen = 1 - _slice(given.parse, VITONHD7.HAIR)
-    of_mask = (seen * (warp.mask - _slice(given.parse, VITONHD7.UPPER)).abs()).mean()
-    return (seen * (warp.garment - worn_on_white(given)).abs()).mean(), of_mask
-
-
-def _moved_unseen(given: Examples, warp: TrainedWarp, spline: TrainedWarp) -> Tensor:
-    """L1 of the masks of warp and spline under hair, where nothing says that a neckline is not
-    where the spline has it.
-    """  # noqa: D205 - one sentence
+def _worn(given: Examples) -> Worn:
     hair = _slice(given.parse, VITONHD7.HAIR)
-    return (hair * (warp.mask - spline.mask.detach()).abs()).mean()
-
-
-def _coarsely_apart(given: Examples, warp: TrainedWarp) -> Tensor:
-    """L1 of ever smaller pictures: from afar a print is found that is not where it should be."""
-    seen = 1 - _slice(given.parse, VITONHD7.HAIR)
-    made, truth = seen * warp.garment, seen * worn_on_white(given)
-    losses = [
-        (F.avg_pool2d(made, step) - F.avg_pool2d(truth, step)).abs().mean() for step in _COARSE
-    ]
-    return torch.stack(losses).mean()
+    return Worn(worn_on_white(given), _slice(given.parse, VITONHD7.UPPER), hair)
 
 
 def _float32(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, enabled=False)
-
-
-def _unlike(given: Examples, warp: TrainedWarp) -> Tensor:
-    """1 - SSIM of pictures of half the size, where the garment is worn."""
-    half = [F.avg_pool2d(each, 2) for each in (warp.garment, worn_on_white(given))]
-    worn = F.avg_pool2d(_slice(given.parse, VITONHD7.UPPER), 2)[:, 0]
-    return inside(1 - ssim_maps(half[0], half[1]), worn).nan_to_num(0).mean()
 
 
 def _judge(figures: Averages, prefix: str, given: Examples, warp: TrainedWarp) -> None:

@@ -6,18 +6,21 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from trainer_runs import lines, run_trainer, weights_of
 from tryon_roots import garment, person, small_root
 
 from pipelines.checkpoint_files import read_metadata
 from pipelines.errors import ConfigError, InputError
 from pipelines.layout import CP_VTON, VITON_HD
+from pipelines.networks.grid_refiner import GridRefiner
 from pipelines.networks.losses import released_second_order_constraint
 from pipelines.registry import TRAINERS, train
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.acgpn.train_settings import ROW
 from pipelines.systems.acgpn.tryon import ACGPNTryOn
 from pipelines.systems.acgpn.weights import read_network, read_networks
+from pipelines.training.export import write_weights
 from pipelines.training.request import TrainRequest
 
 NARROW = {"width": 16, "discriminator_width": 16, "perceptual": "none"}
@@ -60,7 +63,7 @@ def test_the_body_layout(chain):
         "acgpn.g1", "research", "ACGPN14",
     )  # fmt: skip
     assert json.loads(about["config"]) == {
-        "width": 16, "spline_width": 8, "coarse_width": 0, "neck": "skin",
+        "width": 16, "spline_width": 8, "coarse_width": 0, "refine_width": 0, "neck": "skin",
     }  # fmt: skip
     (row,) = lines(result)
     # 14 maps are equally likely before anything is learnt
@@ -94,6 +97,46 @@ def test_a_coarse_layout_is_trained_alone(root, packs, chain, tmp_path, stage):
     kept = network.state_dict()
     assert all(torch.equal(tensor, kept[name]) for name, tensor in before.state_dict().items())
     assert any(bool(head.weight.any()) for head in network.coarse.heads), "it has learnt"
+
+
+@pytest.mark.parametrize("stage", ["g1", "g2"])
+def test_a_coarse_layout_may_be_all_there_is(root, packs, tmp_path, stage):
+    options = {"width": 0, "coarse_width": 16, "gan_weight": 0.0}
+    result = trained(stage, root, packs, tmp_path / "run", **options)
+    network, config = read_network(weights_of(result), f"acgpn.{stage}")
+    assert (config.width, config.coarse_width) == (0, 16)
+    assert all(name.startswith("coarse.") for name in network.state_dict())
+    seen = torch.rand(1, 37, 256, 192)
+    torch.testing.assert_close(network(seen), network.coarse_maps(seen))
+
+
+def test_a_corrected_warp(root, packs, chain, tmp_path):
+    """Its refiner starts as another system's; spline and U-Net go on from weights without one."""
+    other = torch.nn.ModuleDict({"refiner": GridRefiner(17, width=8)})
+    about = {"family": "viton-hd.gmm", "tier": "research", "config": {}, "figures": {}}
+    theirs = write_weights(tmp_path / "gmm.safetensors", other, about)
+    result = trained(
+        "u", root, packs, tmp_path / "run", start=str(weights_of(chain["u"])), gan_weight=0.0,
+        refine_width=8, refiner=str(theirs), learning_rate=0.0, ema_decay=0.0,
+    )  # fmt: skip
+    network, config = read_network(weights_of(result), "acgpn.u")
+    assert config.refine_width == 8
+    stored = load_file(theirs)
+    for name, tensor in network.refiner.state_dict().items():
+        known = stored[f"refiner.{name}"].float()
+        if name == "downs.0.0.weight":
+            assert not tensor[:, 7:25].any(), "no pose yet"
+            tensor, known = (
+                tensor[:, [*range(7), 25, 26, 27, 28]],
+                known[:, [*range(7), *range(13, 17)]],
+            )
+        torch.testing.assert_close(tensor, known, msg=name)
+    (row,) = lines(result)
+    parts = {"warp": 1, "mask": 1, "constraint": 0.04, "refined": 0.2, "composed": 10, "share": 1}
+    parts |= {"refined_l1": 1, "refined_coarse": 1, "refined_mask": 1, "refined_hidden": 1}
+    parts |= {"refined_ssim": 0.5, "bending": 0.7}
+    total = sum(weight * row[f"loss/{name}"] for name, weight in parts.items())
+    assert row["loss/u"] == pytest.approx(total, rel=1e-4)
 
 
 def test_the_warp(chain):
@@ -288,6 +331,10 @@ def test_unfit_settings_are_refused(root, packs, chain, tmp_path):
     refused("needs a coarse_width", "g1", coarse_alone=True)
     refused("spline_width = 8: at least 16", "u", channels_last=True)
     refused("constraint = 'ours'", "u", constraint="ours")
+    refused("width = 0: at least 16", "g1", width=0)
+    refused("refine_width = 4", "u", refine_width=4)
+    other = str(weights_of(chain["g1"]))
+    refused("missing: downs", "u", InputError, refine_width=8, refiner=other)
     refused("dropout = 1.0", "u", dropout=1.0)
     refused("neck = 'fur'", "g1", neck="fur")
     refused("schedule = 'steps'", "g1", schedule="steps")

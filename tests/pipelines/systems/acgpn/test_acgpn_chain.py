@@ -213,7 +213,7 @@ def test_bf16_is_near_and_leaves_the_warp_alone(networks, person, garment):
     known = person_conditions(person, networks.config), garment_conditions(garment)
     exact, rough = TryOnChain(networks), TryOnChain(networks, precision="bf16")
     layout = exact.layout(*known)
-    warps = [chain.warp(known[1], layout.garment) for chain in (exact, rough)]
+    warps = [chain.warp(*known, layout) for chain in (exact, rough)]
     torch.testing.assert_close(warps[0].points, warps[1].points)
     torch.testing.assert_close(warps[0].garment, warps[1].garment)
     worn, kept = warps[0].composed(layout.garment), kept_of_photo(known[0], layout)

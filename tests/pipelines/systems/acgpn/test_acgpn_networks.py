@@ -4,6 +4,7 @@ import pytest
 import torch
 from golden_vectors import assert_golden, published_shapes
 from golden_weights import binary, blob, filled, regions, smooth, uniform
+from torch.nn import functional as F
 
 from pipelines.networks.tps_grid import ACGPN, lattice
 from pipelines.systems.acgpn.networks import (
@@ -98,6 +99,34 @@ def test_an_untrained_warp_leaves_the_garment_as_it_is():
         made = net(**inputs)
     torch.testing.assert_close(made.points[0], lattice(ACGPN).float())
     torch.testing.assert_close(made.garment, inputs["cloth"], atol=1e-3, rtol=0)
+
+
+def test_a_refiner_corrects_the_spline_s_grid():
+    torch.manual_seed(0)
+    net = ClothesWarping(width=4, spline_width=4, refine_width=8).eval()
+    inputs, body = warp_inputs(), torch.rand(1, 25, 256, 192)
+    with torch.no_grad():
+        new = net(**inputs, body=body)
+        torch.nn.init.normal_(net.refiner.heads[-1].weight, 0.0, 0.02)
+        made = net(**inputs, body=body)
+    # a new one corrects nothing
+    torch.testing.assert_close(new.garment, new.spline.garment)
+    torch.testing.assert_close(made.spline.garment, new.spline.garment)
+    large = F.interpolate(made.offsets, size=(256, 192), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(made.bent.grid, made.spline.grid + large.permute(0, 2, 3, 1))
+    wanted = F.grid_sample(inputs["cloth"], made.bent.grid, align_corners=False)
+    inner = (slice(None), slice(None), slice(32, -32), slice(32, -32))
+    torch.testing.assert_close(made.garment[inner], wanted[inner], atol=1e-4, rtol=0)
+    assert (made.garment - made.spline.garment).abs().max() > 0.01
+    torch.testing.assert_close(made.raw, net.refined(inputs["target_mask"], made.garment))
+
+
+def test_no_gradient_of_the_corrections_reaches_the_spline():
+    net = ClothesWarping(width=4, spline_width=4, refine_width=8)
+    made = net(**warp_inputs(), body=torch.rand(1, 25, 256, 192))
+    made.garment.square().sum().backward()
+    assert all(p.grad is None for p in net.stn.parameters())
+    assert net.refiner.heads[-1].weight.grad.any()
 
 
 def test_what_a_file_says_of_the_spline_is_not_read():
