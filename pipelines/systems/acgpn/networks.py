@@ -83,14 +83,13 @@ class Bent:
 
 
 @dataclass(frozen=True, eq=False)
-class Warped:
-    """What ``ClothesWarping`` gives; ``[B, 4, H, W]`` raw colours and composition, the garment as
-    the spline bends it, and the control points ``[B, 25, 2]``. Where a refiner has corrected the
-    grid, ``corrected`` is the garment bent by that, and ``offsets`` ``[B, 2, 64, 48]`` are the
-    corrections.
-    """  # noqa: D205 - one sentence
+class Warp:
+    """The garment as the spline bends it, and the control points ``[B, 25, 2]``.
 
-    raw: Tensor
+    Where a refiner has corrected the grid, ``corrected`` is the garment bent by that, and
+    ``offsets`` ``[B, 2, 64, 48]`` are the corrections.
+    """
+
     spline: Bent
     points: Tensor
     corrected: Bent | None = None
@@ -110,6 +109,13 @@ class Warped:
     def mask(self) -> Tensor:
         """Its mask ``[B, 1, H, W]``."""
         return self.bent.mask
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Warped(Warp):
+    """What ``ClothesWarping`` gives: ``raw`` are ``[B, 4, H, W]`` colours and composition."""
+
+    raw: Tensor
 
     def share(self, target_mask: Tensor) -> Tensor:
         """The composition mask ``[B, 1, H, W]`` in 0..1: the warped garment's share."""
@@ -154,6 +160,16 @@ class ClothesWarping(UNet):
     ) -> Warped:
         """Bend ``cloth [B, 3, H, W]`` with its mask (``[B, 1, H, W]``, 0 or 1) to a target mask.
 
+        ``body`` is as in ``bend``.
+        """
+        warp = self.bend(cloth, target_mask, source_mask, body)
+        return Warped(**vars(warp), raw=self.refined(target_mask, warp.garment).float())
+
+    def bend(
+        self, cloth: Tensor, target_mask: Tensor, source_mask: Tensor, body: Tensor | None = None
+    ) -> Warp:
+        """The same without the U-Net's part.
+
         A refiner needs ``body [B, 25, H, W]``: the dressed person's layout 7 (``VITONHD7``) and
         pose 18. It learns from its own losses alone: no gradient goes through it to the spline.
         """
@@ -162,15 +178,13 @@ class ClothesWarping(UNet):
             points = self.stn(torch.cat((source_mask, target_mask, cloth), 1).float())
             spline = self._bent(cloth, source_mask, self.stn.tps(points))
         if self.refiner is None:
-            return Warped(self.refined(target_mask, spline.garment).float(), spline, points)
+            return Warp(spline, points)
         assert body is not None  # noqa: S101 - given by all callers that may have a refiner
         seen = torch.cat((body, spline.on_white, spline.mask), 1).detach()
         seen = F.interpolate(seen, size=tuple(REFINED), mode="area")
         grid, offsets = self.refiner.corrected(spline.grid.detach(), seen)
         with torch.autocast(cloth.device.type, enabled=False):
-            corrected = self._bent(cloth, source_mask, grid)
-        raw = self.refined(target_mask, corrected.garment).float()
-        return Warped(raw, spline, points, corrected, offsets)
+            return Warp(spline, points, self._bent(cloth, source_mask, grid), offsets)
 
     def _bent(self, cloth: Tensor, mask: Tensor, grid: Tensor) -> Bent:
         sources = torch.cat((cloth, mask, torch.ones_like(mask)), 1)

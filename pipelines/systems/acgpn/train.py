@@ -117,6 +117,8 @@ class TrainSetup(Setup[SharedSettings, ACGPNConfig]):
             raise bad(f"spline_width = {wanted.spline_width}: at least 1 wanted")
         if not 0 <= wanted.dropout < 1:
             raise bad(f"dropout = {wanted.dropout}: wanted 0 up to, not including, 1")
+        if wanted.warp_alone and wanted.gan_weight:
+            raise bad("warp_alone needs gan_weight = 0")
         if wanted.refine_width < 0 or wanted.refine_width % 8:
             raise bad(f"refine_width = {wanted.refine_width}: wanted a multiple of 8 or 0")
         return ACGPNConfig(

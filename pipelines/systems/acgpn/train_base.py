@@ -75,9 +75,14 @@ class ACGPNTask(AdversarialTask[Examples, ACGPNConfig, S], Generic[S]):
 
 def bent(network: nn.Module, given: Examples, target: Tensor, labels: Tensor) -> Warped:
     """The garments bent to masks ``[B, 1, 256, 192]`` in layouts ``[B, 14, 256, 192]``."""
-    garment, body = given.garment, warp_body(given.person, labels, target)
-    made: Warped = network(garment.image * garment.mask, target, garment.mask, body)
+    made: Warped = network(*warp_inputs(given, target, labels))
     return made
+
+
+def warp_inputs(given: Examples, target: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+    """The inputs of U: garments, the masks to bend them to, their own, bodies."""
+    garment, body = given.garment, warp_body(given.person, labels, target)
+    return garment.image * garment.mask, target, garment.mask, body
 
 
 def step_noise(given: Examples, info: StepInfo) -> Tensor:

@@ -88,6 +88,9 @@ class USettings(GanSettings):
     bending_weight: float = 0.7
     refine_ssim_weight: float = 0.5
     """As ``GMMSettings`` of VITON-HD has them."""
+    warp_alone: bool = False
+    """Whether spline and refiner alone are trained, without the U-Net, which is several times as
+    fast."""
     refiner: str = ""
     """Weights of ``viton-hd.gmm``, from whose refiner this one starts as far as they are alike."""
     dropout: float = 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,14 @@ from pipelines.networks.grid_refiner import GridRefiner
 from pipelines.networks.losses import released_second_order_constraint, second_order_constraint
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.conditions import CHANNELS
-from pipelines.systems.acgpn.networks import Bent
-from pipelines.systems.acgpn.train_base import ACGPNTask, bent, judged_noise, step_noise
+from pipelines.systems.acgpn.networks import Bent, Warp
+from pipelines.systems.acgpn.train_base import (
+    ACGPNTask,
+    bent,
+    judged_noise,
+    step_noise,
+    warp_inputs,
+)
 from pipelines.systems.acgpn.train_data import Examples
 from pipelines.systems.acgpn.train_settings import USettings
 from pipelines.systems.acgpn.weights import build_network
@@ -60,36 +67,39 @@ class UTask(ACGPNTask[USettings]):
                 part.p = self.settings.dropout
         return made
 
+    def optimizers(self, modules: Modules) -> dict[str, torch.optim.Optimizer]:
+        """Adam for each; of the network the warp where that alone is trained."""
+        network: Any = modules["u"]
+        parts = [network.stn, *([network.refiner] if network.refiner else [])]
+        learnt = nn.ModuleList(parts) if self.settings.warp_alone else network
+        return super().optimizers({**modules, "u": learnt})
+
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""
         given, s = self.examples(batch), self.settings
         target, labels = self._target(modules, given, info)
-        warp = bent(modules["u"], given, target, labels)
         true = given.image * given.worn
+        network: Any = modules["u"]
+        if s.warp_alone:
+            loss, logged = self._of_warp(network.bend(*warp_inputs(given, target, labels)), given)
+            yield "u", loss, self.named(logged)
+            return
+        warp = bent(network, given, target, labels)
+        loss, logged = self._of_warp(warp, given)
         share = warp.share(target)
         # the composition learns nothing but the share of each
         composed = warp.own.detach() * (1 - share) + warp.garment.detach() * share
-        logged = {
-            "warp": _apart(warp.spline.garment, true),
-            "mask": _apart(warp.spline.mask, given.worn),
-            "constraint": self._constraint(warp.points),
+        logged |= {
             "refined": _apart(warp.own, true),
             "composed": _apart(composed, true),
             "share": _apart(share, given.worn),
         }
         loss = (
-            s.warp_weight * logged["warp"]
-            + s.mask_weight * logged["mask"]
-            + s.constraint_weight * logged["constraint"]
+            loss
             + s.refined_weight * logged["refined"]
             + s.composed_weight * logged["composed"]
             + s.share_weight * logged["share"]
         )
-        if warp.offsets is not None:
-            refined, parts = correction_loss(
-                s, _worn(given), _OnWhite(warp.bent), warp.spline.mask, warp.offsets
-            )
-            loss, logged = loss + s.refine_weight * refined, {**logged, **parts}
         condition = torch.cat((target, given.garment.image * given.garment.mask), 1)
         loss = loss + (
             yield from self.adversary.against(
@@ -103,6 +113,26 @@ class UTask(ACGPNTask[USettings]):
                 logged[f"perceptual_{name}"] = apart
                 loss = loss + s.perceptual_weight * weight * apart
         yield "u", loss, self.named(logged)
+
+    def _of_warp(self, warp: Warp, given: Examples) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of spline and corrections, and its parts."""
+        s, true = self.settings, given.image * given.worn
+        logged = {
+            "warp": _apart(warp.spline.garment, true),
+            "mask": _apart(warp.spline.mask, given.worn),
+            "constraint": self._constraint(warp.points),
+        }
+        loss = (
+            s.warp_weight * logged["warp"]
+            + s.mask_weight * logged["mask"]
+            + s.constraint_weight * logged["constraint"]
+        )
+        if warp.offsets is None:
+            return loss, logged
+        refined, parts = correction_loss(
+            s, _worn(given), _OnWhite(warp.bent), warp.spline.mask, warp.offsets
+        )
+        return loss + s.refine_weight * refined, {**logged, **parts}
 
     def _constraint(self, points: Tensor) -> Tensor:
         """In the form that was asked for, without its weight."""

@@ -139,6 +139,19 @@ def test_a_corrected_warp(root, packs, chain, tmp_path):
     assert row["loss/u"] == pytest.approx(total, rel=1e-4)
 
 
+def test_a_warp_is_trained_alone(root, packs, chain, tmp_path):
+    start = weights_of(chain["u"])
+    before, _ = read_network(start, "acgpn.u")
+    result = trained(
+        "u", root, packs, tmp_path / "run", start=str(start), gan_weight=0.0, refine_width=8,
+        warp_alone=True, ema_decay=0.0,
+    )  # fmt: skip
+    after = read_network(weights_of(result), "acgpn.u")[0].state_dict()
+    changed = {n for n, tensor in before.state_dict().items() if not torch.equal(tensor, after[n])}
+    assert changed and all(name.startswith("stn.") for name in changed)
+    assert any(after[f"refiner.heads.{level}.weight"].any() for level in range(4))
+
+
 def test_the_warp(chain):
     names = {"iou", "l1", "ssim", "inner_ssim", "refined_l1", "constraint"}
     figures = chain["u"].figures
@@ -333,6 +346,7 @@ def test_unfit_settings_are_refused(root, packs, chain, tmp_path):
     refused("constraint = 'ours'", "u", constraint="ours")
     refused("width = 0: at least 16", "g1", width=0)
     refused("refine_width = 4", "u", refine_width=4)
+    refused("needs gan_weight = 0", "u", warp_alone=True)
     other = str(weights_of(chain["g1"]))
     refused("missing: downs", "u", InputError, refine_width=8, refiner=other)
     refused("dropout = 1.0", "u", dropout=1.0)
