@@ -33,6 +33,9 @@ class ACGPNConfig:
     refine_width: int = 0
     """Of U: channels of a network that corrects the spline's grid (our choice); 0: there is none,
     as published."""
+    adds_garment: bool = False
+    """Of G: whether it makes the difference to what its input shows (our choice) or, as published,
+    the picture."""
     neck: str = "garment"
     """What becomes of a neck in the labels: ``garment`` (as published: glove, socks, neck and scarf
     are washed into the upper clothes) or ``skin`` (with the face; our choice, for parses that know
@@ -49,6 +52,8 @@ class ACGPNConfig:
             value = getattr(self, name)
             if type(value) is not int or value < 0 or value % 8:
                 raise ValueError(f"{name} = {value!r}; wanted a multiple of 8 or 0")
+        if type(self.adds_garment) is not bool:
+            raise ValueError(f"adds_garment = {self.adds_garment!r}; wanted true or false")
         if self.neck not in NECKS:
             raise ValueError(f"neck = {self.neck!r}; known: {', '.join(NECKS)}")
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipelines.labels import ACGPN14
 from pipelines.networks.grid_refiner import REFINED, GridRefiner
 from pipelines.networks.tps_grid import (
     ACGPN,
@@ -59,11 +60,28 @@ class ClothMaskGenerator(UNet):
 class ContentFusion(UNet):
     """G: the picture, ``[B, 24, H, W]`` to raw colours ``[B, 3, H, W]`` (before a tanh).
 
-    Input: what is kept of the photo 3, labels 14, garment 3, colour of the skin 3, noise 1.
+    Input: what is kept of the photo 3, labels 14, garment 3, colour of the skin 3, noise 1. With
+    ``adds_garment`` the network makes the difference to what the input shows already (our choice:
+    normalisation loses colours, which a compact network takes long to learn to keep); the picture
+    may then go beyond -1..1.
     """
 
-    def __init__(self, *, width: int = 64) -> None:
+    def __init__(self, *, width: int = 64, adds_garment: bool = False) -> None:
         super().__init__(24, 3, width=width, dropout=0.0)
+        self.adds_garment = adds_garment
+
+    def picture(self, x: Tensor) -> Tensor:
+        """The picture ``float32 [B, 3, H, W]`` in -1..1."""
+        made = torch.tanh(self(x).float())
+        return made + _shown(x.float()) if self.adds_garment else made
+
+
+def _shown(x: Tensor) -> Tensor:
+    """What G's input shows: the photo's part, the garment, skin where other arms will be."""
+    kept, worn, skin = x[:, :3], x[:, 17:20], x[:, 20:23]
+    arms = (x[:, 3 + ACGPN14.LEFT_ARM] + x[:, 3 + ACGPN14.RIGHT_ARM])[:, None]
+    hidden = (kept == 0).all(1, keepdim=True)
+    return kept + worn + skin * arms * hidden
 
 
 @dataclass(frozen=True, eq=False)

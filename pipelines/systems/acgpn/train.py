@@ -106,6 +106,9 @@ class TrainSetup(Setup[SharedSettings, ACGPNConfig]):
                 check_width(wanted.width)
             return ACGPNConfig(wanted.width, neck=self.shared.neck, coarse_width=coarse)
         check_width(wanted.width)
+        if isinstance(wanted, GSettings):
+            adds = wanted.adds_garment
+            return ACGPNConfig(wanted.width, adds_garment=adds, neck=self.shared.neck)
         if not isinstance(wanted, USettings):
             return ACGPNConfig(width=wanted.width, neck=self.shared.neck)
         if self.loop.channels_last and wanted.spline_width < NARROWEST:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +42,8 @@ class GTask(ACGPNTask[GSettings]):
         given, s = self.examples(batch), self.settings
         shown = self._shown(modules, given, info)
         seen = g_input(given.person, *shown, step_noise(given, info))
-        made = torch.tanh(modules["g"](seen).float())
+        network: Any = modules["g"]
+        made = network.picture(seen)
         logged = {"l1": (made - given.image).abs().mean()}
         loss = s.l1_weight * logged["l1"]
         if s.ssim_weight:
@@ -108,7 +110,8 @@ class GTask(ACGPNTask[GSettings]):
 
     def _made(self, modules: Modules, given: Examples, shown: Shown, indices: Tensor) -> Tensor:
         seen = g_input(given.person, *shown, judged_noise(given, indices, 2))
-        return torch.tanh(modules["g"](seen).float())
+        network: Any = modules["g"]
+        return torch.as_tensor(network.picture(seen))
 
     def sheet(self, modules: Modules, device: torch.device) -> NDArray[np.uint8]:
         """What is kept, the garment, the bent garment, the picture, the photo."""

@@ -130,6 +130,9 @@ class USettings(GanSettings):
 class GSettings(GanSettings):
     """``acgpn.g``: L1, perceptual loss, feature matching, cGAN."""
 
+    adds_garment: bool = False
+    """Whether the network learns the difference to what its input shows (our choice) or, as
+    published, the picture."""
     l1_weight: float = 10.0
     ssim_weight: float = 0.0
     """Of 1 - SSIM where a top can change a photo (our choice)."""

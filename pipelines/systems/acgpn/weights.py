@@ -28,7 +28,7 @@ _BUILDERS: Mapping[str, Callable[[ACGPNConfig], UNet]] = {
     U: lambda config: ClothesWarping(
         width=config.width, spline_width=config.spline_width, refine_width=config.refine_width
     ),
-    G: lambda config: ContentFusion(width=config.width),
+    G: lambda config: ContentFusion(width=config.width, adds_garment=config.adds_garment),
 }
 
 
@@ -39,15 +39,15 @@ class Networks:
     g1: UNet
     g2: UNet
     u: ClothesWarping
-    g: UNet
+    g: ContentFusion
     config: ACGPNConfig
 
     def quickened(self, kind: torch.dtype) -> Networks:
         """Copies for inference; the warp stays in float32, else garments move by pixels."""
         u = quickened(self.u, kind)
         u.stn, u.refiner = self.u.stn, self.u.refiner
-        g1, g2, g = (quickened(part, kind) for part in (self.g1, self.g2, self.g))
-        return Networks(g1, g2, u, g, self.config)
+        g1, g2 = (quickened(part, kind) for part in (self.g1, self.g2))
+        return Networks(g1, g2, u, quickened(self.g, kind), self.config)
 
     def to(self, device: torch.device) -> Networks:
         """Move them, in place."""
@@ -78,7 +78,8 @@ def read_networks(weights: Mapping[str, Path]) -> Networks:
                 hint="Use four files that were trained together.",
             )
     g1, g2, u, g = (made[family][0] for family in FAMILIES)
-    assert isinstance(u, ClothesWarping)  # noqa: S101 - what the family's config builds
+    # what the families' configs build
+    assert isinstance(u, ClothesWarping) and isinstance(g, ContentFusion)  # noqa: S101
     return Networks(g1, g2, u, g, config)
 
 

@@ -63,7 +63,8 @@ def test_the_body_layout(chain):
         "acgpn.g1", "research", "ACGPN14",
     )  # fmt: skip
     assert json.loads(about["config"]) == {
-        "width": 16, "spline_width": 8, "coarse_width": 0, "refine_width": 0, "neck": "skin",
+        "width": 16, "spline_width": 8, "coarse_width": 0, "refine_width": 0,
+        "adds_garment": False, "neck": "skin",
     }  # fmt: skip
     (row,) = lines(result)
     # 14 maps are equally likely before anything is learnt
@@ -137,6 +138,18 @@ def test_a_corrected_warp(root, packs, chain, tmp_path):
     parts |= {"refined_ssim": 0.5, "bending": 0.7}
     total = sum(weight * row[f"loss/{name}"] for name, weight in parts.items())
     assert row["loss/u"] == pytest.approx(total, rel=1e-4)
+
+
+def test_a_difference_to_what_is_shown_starts_near_the_photo(root, packs, chain, tmp_path):
+    options = {"gan_weight": 0.0, "learning_rate": 0.0, "ema_decay": 0.0}
+    made = {
+        adds: trained("g", root, packs, tmp_path / str(adds), adds_garment=adds, **options)
+        for adds in (True, False)
+    }
+    network, config = read_network(weights_of(made[True]), "acgpn.g")
+    assert config.adds_garment and network.adds_garment
+    # shown are the true garment and all of the person but for strokes
+    assert made[True].figures["region_l1"] < 0.7 * made[False].figures["region_l1"]
 
 
 def test_a_warp_is_trained_alone(root, packs, chain, tmp_path):

@@ -6,6 +6,7 @@ from golden_vectors import assert_golden, published_shapes
 from golden_weights import binary, blob, filled, regions, smooth, uniform
 from torch.nn import functional as F
 
+from pipelines.labels import ACGPN14
 from pipelines.networks.tps_grid import ACGPN, lattice
 from pipelines.systems.acgpn.networks import (
     BodyPartGenerator,
@@ -99,6 +100,25 @@ def test_an_untrained_warp_leaves_the_garment_as_it_is():
         made = net(**inputs)
     torch.testing.assert_close(made.points[0], lattice(ACGPN).float())
     torch.testing.assert_close(made.garment, inputs["cloth"], atol=1e-3, rtol=0)
+
+
+def test_a_picture_may_be_the_difference_to_what_is_shown():
+    torch.manual_seed(0)
+    net = ContentFusion(width=4, adds_garment=True).eval()
+    x = torch.zeros(1, 24, 256, 192)
+    x[:, :3, :100], x[:, 17:20, 100:200] = torch.rand(3, 100, 192) + 0.1, torch.rand(3, 100, 192)
+    x[:, 3 + ACGPN14.LEFT_ARM, 80:130, :10] = 1
+    x[:, 3 + ACGPN14.RIGHT_ARM, 210:230] = 1
+    x[:, 20:23] = torch.tensor([0.5, 0.25, 0.125])[:, None, None]
+    with torch.no_grad():
+        difference, made = torch.tanh(net(x)), net.picture(x)
+        net.adds_garment = False
+        torch.testing.assert_close(net.picture(x), difference)
+    shown = (made - difference)[0]
+    torch.testing.assert_close(shown[:, :100], x[0, :3, :100])
+    torch.testing.assert_close(shown[:, 100:200, 10:], x[0, 17:20, 100:200, 10:])
+    torch.testing.assert_close(shown[:, 215, 50], torch.tensor([0.5, 0.25, 0.125]))
+    assert not shown[:, 200:210].any() and not shown[:, 230:].any()
 
 
 def test_a_refiner_corrects_the_spline_s_grid():
