@@ -10,7 +10,8 @@ import functools
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -118,13 +119,28 @@ def _guarded(name: str, function: Callable[..., int], example: str) -> Callable[
 
     @functools.wraps(function)
     def guarded(**given: Any) -> int:
+        started = time.monotonic()
         try:
             return function(**given)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort
-            return _explain(error, name, bool(given["json"]))
+            code = _explain(error, name, bool(given["json"]))
+            _note_metrics(given, name, code, time.monotonic() - started)
+            return code
 
     guarded.__doc__ = _with_example(inspect.cleandoc(function.__doc__ or ""), example)
     return guarded
+
+
+def _note_metrics(given: Mapping[str, Any], command: str, code: int, seconds: float) -> None:
+    """Write the metrics of a command that an error ended, if they are wanted.
+
+    One that comes to its end does so itself, with what it counted.
+    """
+    path = given.get("metrics_file")
+    if path is not None and not given.get("dry_run"):
+        from vtonctl.show.metrics import Ended, tell
+
+        tell(path, Ended(command, code, seconds))
 
 
 def _with_example(words: str, example: str) -> str:
@@ -184,7 +200,11 @@ def _explain(error: BaseException, command: str, as_json: bool) -> int:
         from vtonctl.show.jsonout import error_document
 
         write_json(error_document(command, told))
-    write_error(told.message, told.hint)
+    if logs.shows_json():
+        about = {"event": "error", "command": command, "code": told.code, "hint": told.hint}
+        _log.error("%s", told.message, extra={**about, "exit_code": int(told.exit_code)})
+    else:
+        write_error(told.message, told.hint)
     return int(told.exit_code)
 
 

@@ -20,6 +20,8 @@ from pipelines.preprocess.parsing import PARSERS
 
 T = TypeVar("T")
 
+LOG_FORMATS = ("text", "json")
+
 
 @dataclass(frozen=True)
 class OutputFlags:
@@ -43,6 +45,25 @@ class OutputFlags:
         Path | None,
         typer.Option("--log-file", metavar="FILE", help="Append the full log to FILE."),
     ] = None
+    log_format: Annotated[
+        str,
+        typer.Option(
+            "--log-format",
+            metavar="NAME",
+            show_default=False,
+            help=f"Of stderr and the log file: {' or '.join(LOG_FORMATS)}. [default: text]",
+        ),
+    ] = LOG_FORMATS[0]
+
+
+MetricsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-file",
+        metavar="FILE",
+        help="Write what the run did to FILE for Prometheus (see docs/operations.md).",
+    ),
+]
 
 
 Device = Annotated[

@@ -204,7 +204,7 @@ def _write(
 
     if out is not None:
         write_atomic(out / "parse.md", evaluate_tables.markdown(document).encode())
-        write_atomic(out / "parse.json", (document.model_dump_json(indent=2) + "\n").encode())
+        write_atomic(out / "parse.json", (document.to_json() + "\n").encode())
         write_atomic(out / "photos.csv", evaluate_tables.photos_csv(document).encode())
     picture = sheet or (out / "worst.png" if out else None)
     if picture is not None:

@@ -163,7 +163,7 @@ def tryon(
     document = tryon_document(report, tuple(str(out / name) for name in names) if out else ())
     if out is not None:
         page, table = tables.tryon_markdown(document), tables.pairs_csv(document)
-        told = document.model_dump_json(indent=2) + "\n"
+        told = document.to_json() + "\n"
         texts = dict(zip(names, (page.encode(), told.encode(), table.encode()), strict=False))
         _write(out, {**texts, **sheets})
     screen.result(document, lambda: tables.tryon_words(document, quiet=screen.quiet))
@@ -200,7 +200,7 @@ def seg(
     names = ("seg.md", "seg.json")
     document = seg_document(report, tuple(str(out / name) for name in names) if out else ())
     if out is not None:
-        told = document.model_dump_json(indent=2) + "\n"
+        told = document.to_json() + "\n"
         page = tables.seg_markdown(document)
         _write(out, dict(zip(names, (page.encode(), told.encode()), strict=True)))
     screen.result(document, lambda: tables.seg_words(document, quiet=screen.quiet))

@@ -44,6 +44,7 @@ def run(
     ] = None,
     retry_failed: options.RetryFailed = False,
     dry_run: options.DryRun = False,
+    metrics_file: options.MetricsFile = None,
     show_settings: options.ShowSettings = False,
     data: DataFlags,
     prepare: PrepareFlags,
@@ -56,7 +57,7 @@ def run(
     every image below --garments a garment. On an existing root it fills in what is missing.
     The same command again does only what changed.
     """
-    screen = setup.begin(output)
+    screen = setup.begin(output, metrics_file)
     if photos is None and garments is None and root is None:
         raise UsageError(
             "nothing to do: no photos, no garments, no root",

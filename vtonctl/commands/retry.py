@@ -23,11 +23,12 @@ def run(
     ],
     *,
     dry_run: options.DryRun = False,
+    metrics_file: options.MetricsFile = None,
     run: RunFlags,
     output: OutputFlags,
 ) -> int:
     """Do the last run of a folder again, including what failed or was left out."""
-    screen = setup.begin(output)
+    screen = setup.begin(output, metrics_file)
     setup.need_folder(root, "the folder")
     run_options = setup.run_options(setup.settle(root, run).settings, dry_run=dry_run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -18,12 +19,23 @@ from vtonctl.show.screen import Screen
 
 if TYPE_CHECKING:
     from vtonctl.settings import Resolved, Settings
+    from vtonctl.show.jsonout import RunDocument
+
+_log = logging.getLogger("vtonctl")
 
 
-def begin(output: OutputFlags) -> Screen:
-    """Set up logging and return where results go."""
-    logs.configure(output.verbose, output.quiet, output.log_file)
-    return Screen(json=output.json, quiet=output.quiet)
+def begin(output: OutputFlags, metrics_file: Path | None = None) -> Screen:
+    """Set up logging and return where results go.
+
+    Raises ``ConfigError`` for an unknown format of the log, ``StorageError`` where log or metrics
+    cannot be written.
+    """
+    logs.configure(output.verbose, output.quiet, output.log_file, output.log_format)
+    if metrics_file is not None:
+        from vtonctl.show.metrics import check_place
+
+        check_place(metrics_file)
+    return Screen(json=output.json, quiet=output.quiet, metrics_file=metrics_file)
 
 
 def settle(root: Path | None, *groups: Any, **flags: Any) -> Resolved:
@@ -74,14 +86,33 @@ def show_run(
     report: Path | None = None,
     fail_on_flag: bool = False,
 ) -> int:
-    """Print what a run did and return its exit code."""
+    """Print what a run did, write its metrics if they are wanted, and return its exit code."""
     from vtonctl.show import tables
     from vtonctl.show.jsonout import run_document
 
     code = int(result.exit_code(fail_on_flag=fail_on_flag))
     document = run_document(result, command, code, str(report) if report else None)
+    log_run(document)
     screen.result(document, lambda: tables.run(document, quiet=screen.quiet))
+    if screen.metrics_file is not None and not result.dry_run:
+        from vtonctl.show.metrics import Ended, tell
+
+        tell(screen.metrics_file, Ended(command, code, result.seconds, result))
     return code
+
+
+def log_run(document: RunDocument) -> None:
+    """Note in the log how a run ended."""
+    more = {
+        "event": "ended",
+        "command": document.command,
+        "status": document.status,
+        "exit_code": document.exit_code,
+        "seconds": document.seconds,
+        "counts": document.counts,
+    }
+    counts = ", ".join(f"{number} {status}" for status, number in document.counts.items())
+    _log.info("%s ended: %s", document.command, counts or "nothing to do", extra=more)
 
 
 def is_root(folder: Path, layout: str, split: str) -> bool:

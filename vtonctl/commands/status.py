@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -30,23 +31,32 @@ def run(
 
     from vtonctl.runs.status import read_status
     from vtonctl.show import tables
-    from vtonctl.show.jsonout import LastRun, StatusDocument, failures
+    from vtonctl.show.jsonout import LastRun, Running, StatusDocument, failures
 
     status = read_status(root)
     last = status.last_run
+    stages = {s.stage: {k: n for k, n in asdict(s).items() if k != "stage"} for s in status.stages}
     document = StatusDocument(
         command="status",
         root=str(root),
-        stages={
-            s.stage: {k: n for k, n in asdict(s).items() if k != "stage"} for s in status.stages
-        },
+        counts=_summed(stages.values()),
+        stages=stages,
         failures=failures(status.failures),
         last_run=LastRun(
             command=last.command, started=last.started, ended=last.ended, status=last.status
         )
         if last
         else None,
+        running=Running(**asdict(status.holder)) if status.holder else None,
         running_pid=status.holder.pid if status.holder else None,
     )
     screen.result(document, lambda: tables.status(document))
     return 0
+
+
+def _summed(stages: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for counts in stages:
+        for kind, number in counts.items():
+            total[kind] = total.get(kind, 0) + number
+    return total

@@ -97,6 +97,7 @@ def run(
     seed: options.Seed = None,
     retry_failed: options.RetryFailed = False,
     dry_run: options.DryRun = False,
+    metrics_file: options.MetricsFile = None,
     show_settings: options.ShowSettings = False,
     data: DataFlags,
     prepare: PrepareFlags,
@@ -110,7 +111,7 @@ def run(
     With --pose or --pose-from every pair is made in every pose, by a system that can do poses.
     The same command again does only what changed.
     """
-    screen = setup.begin(output)
+    screen = setup.begin(output, metrics_file)
     _check_usage(root, persons, garments, out, pairs, all_pairs)
     if pose is not None and pose_from is not None:
         raise UsageError("either --pose or --pose-from, not both")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,6 +41,11 @@ class ResultsFile:
         self._written = time.monotonic()
 
 
+def _finite(value: float) -> float | None:
+    """None for what is no finite number, which JSON does not have."""
+    return value if math.isfinite(value) else None
+
+
 def _line(row: Row) -> dict[str, Any]:
     record = row.record
     # a row of an earlier version may not say whom it shows
@@ -61,7 +67,7 @@ def _line(row: Row) -> dict[str, Any]:
         "seconds": round(row.seconds, 3),
         "score": row.score,
         "flags": list(row.flags),
-        "measures": record.get("measures", {}),
+        "measures": {name: _finite(value) for name, value in record.get("measures", {}).items()},
         "edited_fraction": record.get("edited_fraction"),
         "size": record.get("size"),
     }

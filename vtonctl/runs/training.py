@@ -111,10 +111,12 @@ def _finished(request: TrainRequest) -> TrainResult | None:
 
 
 def _write_comparison(folder: RunFolder, runs: Sequence[tuple[Variant, TrainResult]]) -> None:
+    from pipelines.training.journal import write_json  # loads numpy
+
     write_atomic(folder.ablation, comparison(runs).encode())
     listed = [
         {"variant": v.name, "settings": dict(v.settings), "figures": dict(r.figures),
          "rows": list(r.rows), "steps": r.steps, "seconds": r.seconds}
         for v, r in runs
     ]  # fmt: skip
-    write_atomic(folder.ablation_figures, (json.dumps(listed, indent=2) + "\n").encode())
+    write_json(folder.ablation_figures, listed)

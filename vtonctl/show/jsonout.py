@@ -1,7 +1,8 @@
 """The documents that ``--json`` prints: one model for each kind.
 
 ``schema_version`` changes when a field is removed or changes its meaning; fields may be added.
-The JSON Schema of all documents is published as ``docs/json-schema.json``.
+The JSON Schema of all documents is published as ``docs/json-schema.json``, together with that of
+the files that ``vtonctl.show.files_json`` describes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from vtonctl.show.document import Part as Part
 from vtonctl.show.evaluate_json import EvaluateParseDocument as EvaluateParseDocument
 from vtonctl.show.evaluate_tryon_json import EvaluateSegDocument as EvaluateSegDocument
 from vtonctl.show.evaluate_tryon_json import EvaluateTryonDocument as EvaluateTryonDocument
+from vtonctl.show.files_json import FILES
 from vtonctl.show.weights_json import ImportDocument as ImportDocument
 from vtonctl.show.weights_json import WeightsDocument as WeightsDocument
 
@@ -122,13 +124,23 @@ class LastRun(Part):
     status: str
 
 
+class Running(Part):
+    """The run that works in a folder now; ``since`` is ISO 8601 in UTC."""
+
+    pid: int
+    command: str
+    since: str
+
+
 class StatusDocument(Document):
-    """The state of a folder as its last run left it."""
+    """The state of a folder as its last run left it; ``counts`` are those of all stages."""
 
     root: str
+    counts: dict[str, int]
     stages: dict[str, dict[str, int]]
     failures: tuple[Failure, ...]
     last_run: LastRun | None
+    running: Running | None
     running_pid: int | None
 
 
@@ -289,13 +301,18 @@ DOCUMENTS: tuple[type[Document], ...] = (
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of all documents: any one of them."""
+    """The JSON Schema of all documents: any one of them; and of the files, among its ``$defs``."""
     from pydantic.json_schema import models_json_schema
 
-    _, definitions = models_json_schema([(d, "serialization") for d in DOCUMENTS])
+    kinds: list[tuple[type[Part], Literal["serialization", "validation"]]] = [
+        *((document, "serialization") for document in DOCUMENTS),
+        *((file, "validation") for file in FILES),
+    ]
+    _, definitions = models_json_schema(kinds)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Documents printed by vtonctl --json",
+        "description": "$defs describes the files of vtonctl and its log, too.",
         "anyOf": [{"$ref": f"#/$defs/{d.__name__}"} for d in DOCUMENTS],
         **definitions,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -60,15 +61,33 @@ class PlainProgress(NotesOnly):
             self._print(now - self._started)
 
     def _print(self, elapsed_s: float) -> None:
-        ended, to_do = sum(self._ended.values()), sum(self._to_do.values())
-        stages = ", ".join(f"{s} {self._ended.get(s, 0)}/{n}" for s, n in self._to_do.items() if n)
-        left_s = elapsed_s / ended * max(to_do - ended, 0) if ended else 0.0
-        line = f"vtonctl: {stages}; {self._failed} failed; about {duration(left_s)} left\n"
         try:
-            self._stream.write(line)
+            self._stream.write(f"vtonctl: {self._words(elapsed_s)}\n")
             self._stream.flush()
         except (OSError, ValueError):
             self._last = float("inf")  # the reader is gone; the run is not
+
+    def _words(self, elapsed_s: float) -> str:
+        ended, to_do = sum(self._ended.values()), sum(self._to_do.values())
+        stages = ", ".join(f"{s} {n}/{of}" for s, (n, of) in self._counts().items())
+        left_s = elapsed_s / ended * max(to_do - ended, 0) if ended else 0.0
+        return f"{stages}; {self._failed} failed; about {duration(left_s)} left"
+
+    def _counts(self) -> dict[str, tuple[int, int]]:
+        """How many items of each stage have ended, and of how many."""
+        return {s: (self._ended.get(s, 0), n) for s, n in self._to_do.items() if n}
+
+
+class LoggedProgress(PlainProgress):
+    """The same line as a record of the log, for ``--log-format json``."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(io.StringIO(), clock)
+
+    def _print(self, elapsed_s: float) -> None:
+        progress = {s: {"ended": n, "planned": of} for s, (n, of) in self._counts().items()}
+        more = {"event": "progress", "progress": progress, "seconds": round(elapsed_s, 3)}
+        _log.info("%s", self._words(elapsed_s), extra=more)
 
 
 class BarProgress(NotesOnly):
@@ -126,7 +145,15 @@ def terminal_progress() -> Iterator[ProgressSink]:
 
 
 def _log_outcome(outcome: ItemOutcome) -> None:
-    if outcome.status in ("failed", "poison"):
-        _log.info("%s %s: %s", outcome.stage, outcome.item, outcome.message)
-    else:
-        _log.debug("%s %s: %s", outcome.stage, outcome.item, outcome.status)
+    failed = outcome.status in ("failed", "poison")
+    more = {
+        "event": "item",
+        "stage": outcome.stage,
+        "item": outcome.item,
+        "status": outcome.status,
+        "seconds": round(outcome.seconds, 3),
+        **({"code": outcome.code, "hint": outcome.hint} if outcome.code else {}),
+    }
+    words = outcome.message if failed else outcome.status
+    level = logging.INFO if failed else logging.DEBUG
+    _log.log(level, "%s %s: %s", outcome.stage, outcome.item, words, extra=more)

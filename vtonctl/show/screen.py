@@ -11,10 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from vtonctl.runs.result import ProgressSink
-from vtonctl.show.progress import NotesOnly, PlainProgress, terminal_progress
+from vtonctl.show import logs
+from vtonctl.show.progress import LoggedProgress, NotesOnly, PlainProgress, terminal_progress
 from vtonctl.show.words import visible
 
 if TYPE_CHECKING:
@@ -32,12 +34,16 @@ class Screen:
 
     json: bool = False
     quiet: bool = False
+    metrics_file: Path | None = None
+    """Where a run tells Prometheus what it did."""
 
     @contextmanager
     def progress(self) -> Iterator[ProgressSink]:
         """Hear of progress: bars on a terminal, else one plain line at most every 30 s."""
         if self.quiet:
             yield NotesOnly()
+        elif logs.shows_json():
+            yield LoggedProgress()
         elif sys.stderr.isatty():
             with terminal_progress() as sink:
                 yield sink
@@ -54,7 +60,7 @@ class Screen:
 
 def write_json(document: Document) -> None:
     """Print exactly one JSON document on stdout."""
-    _write(sys.stdout, document.model_dump_json(indent=2) + "\n")
+    _write(sys.stdout, document.to_json() + "\n")
 
 
 def write_words(*parts: RenderableType) -> None:

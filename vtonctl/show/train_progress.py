@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from pipelines.training.request import Progress, ReportProgress
+from vtonctl.show import logs
 from vtonctl.show.progress import INTERVAL_S
 from vtonctl.show.words import duration, visible
 
@@ -23,6 +25,8 @@ def training_progress(*, quiet: bool) -> Iterator[ReportProgress]:
     """Hear of a training run; notes are told at once, unless ``quiet``."""
     if quiet:
         yield _log_note
+    elif logs.shows_json():
+        yield LoggedTraining(io.StringIO())
     elif sys.stderr.isatty():
         with _bar() as report:
             yield report
@@ -58,6 +62,20 @@ class PlainTraining:
             self._stream.flush()
         except (OSError, ValueError):
             self._last = float("inf")  # the reader is gone; the run is not
+
+
+class LoggedTraining(PlainTraining):
+    """The same lines as records of the log, for ``--log-format json``; notes are there already."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Log the note, or a line if the last one is old enough."""
+        if progress.note:
+            _log_note(progress)
+        else:
+            super().__call__(progress)
+
+    def _print(self, words: str) -> None:
+        _log.info("%s", words, extra={"event": "progress"})
 
 
 def sentence(progress: Progress) -> str:

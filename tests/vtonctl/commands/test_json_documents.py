@@ -1,6 +1,9 @@
 """Every command prints one JSON document that its published model accepts."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -119,3 +122,13 @@ def test_errors_are_documents_too(capsys, arguments):
     made = jsonout.ErrorDocument.model_validate_json(capsys.readouterr().out)
     assert made.exit_code == code != 0
     assert made.error.message
+
+
+def test_names_that_are_not_utf8_are_told_all_the_same(tmp_path):
+    """As a program of its own, whose output is bytes."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    command = [sys.executable, "-m", "vtonctl", "check", folder, "--json"]
+    done = subprocess.run(command, capture_output=True)
+    assert done.returncode == 65, done.stderr
+    assert json.loads(done.stdout.decode("utf-8"))["root"] == str(folder)

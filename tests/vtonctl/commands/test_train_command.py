@@ -70,6 +70,20 @@ def test_the_list_loads_no_array_library():
     assert not {"torch", "numpy", "cv2", "PIL", "ultralytics"} & set(loaded)
 
 
+def test_the_files_of_a_run_are_as_published(tmp_path, out, published):
+    assert call("toy.bright", tmp_path, "--out", out, *FAST) == 0
+    published("TrainingConfig", json.loads((out / "config.json").read_text()))
+    published("TrainingResult", json.loads((out / "result.json").read_text()))
+    lines = (out / "metrics.jsonl").read_text().splitlines()
+    assert {published("TrainingMetrics", json.loads(line))["kind"] for line in lines} >= {"train"}
+
+
+def test_the_figures_of_an_ablation_are_as_published(tmp_path, out, published):
+    assert call("toy.bright", tmp_path, "--out", out, *FAST, "--ablate", "rate=0.003,0.03") == 0
+    runs = json.loads((out / "ablation.json").read_text(), parse_constant=pytest.fail)
+    assert [published("AblationRun", run)["settings"]["rate"] for run in runs] == [0.003, 0.03]
+
+
 def test_every_trainer_is_where_the_table_says():
     for name, (info, entry) in registry.TRAINERS.items():
         assert info.name == name and info.summary and info.inputs
