@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -37,12 +38,18 @@ N = TypeVar("N", bound="nn.Module")
 
 _BLOCK = 1 << 20
 _SHOWN = 4
+_MAX_HEADER = 8 << 20
+"""Bytes; those of published networks have 30,000 and take a thousandth of a second to read."""
+_MAX_NUMBER = 1 << 14
+"""The largest whole number in a config: no network here is as wide or as deep."""
 
 
 def sha256_of_file(path: Path) -> str:
     """sha256 (hex), computed once per process unless the file changes. Raises ``InputError``."""
     try:
         found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a device or a pipe may have no end
+            raise _unusable(path, "is a folder" if path.is_dir() else "is no regular file")
         return _hashed(path, found.st_size, found.st_mtime_ns)
     except OSError as error:
         raise _unusable(path, error.strerror or str(error)) from None
@@ -105,11 +112,16 @@ def read_network(
     ``config_of`` makes the config of the stored values and ``build`` the network of it. Raises
     ``InputError`` (``wrong_weights``) for a file that is not of ``family``.
     """
+    import torch
+
     state, metadata = load_safetensors(path)
     try:
         if metadata["family"] != family:
             raise ValueError("another network")
-        config = config_of(json.loads(metadata["config"]))
+        config = config_of(bounded(json.loads(metadata["config"])))
+        # a config may ask for far more memory than the file has numbers
+        with torch.device("meta"):
+            _check_fit(build(config), state, path)
         network = build(config)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         said = metadata.get("family") or "unknown"
@@ -128,6 +140,21 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> Non
     Raises ``InputError`` that names ``path``, what is missing and what is too much. Half
     precision tensors take the network's own type.
     """
+    _check_fit(module, state, path)
+    module.load_state_dict(dict(state), strict=True)
+
+
+def bounded(config: Any) -> Any:
+    """``config`` itself. Raises ``ValueError`` for a whole number that no network is built with."""
+    if isinstance(config, int) and abs(config) > _MAX_NUMBER:
+        raise ValueError(f"{config} is more than {_MAX_NUMBER}")
+    inner = config.values() if isinstance(config, dict) else config
+    for value in inner if isinstance(config, (dict, list)) else ():
+        bounded(value)
+    return config
+
+
+def _check_fit(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     wanted = module.state_dict()
     missing = [name for name in wanted if name not in state]
     surplus = [name for name in state if name not in wanted]
@@ -141,7 +168,6 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> Non
     ]
     if shapes:
         raise _unusable(path, named(shapes, "of another shape"), code="wrong_weights")
-    module.load_state_dict(dict(state), strict=True)
 
 
 def _opened(path: Path, framework: str) -> Any:
@@ -150,6 +176,10 @@ def _opened(path: Path, framework: str) -> Any:
     from safetensors import SafetensorError, safe_open
 
     try:
+        with path.open("rb") as file:
+            claimed = int.from_bytes(file.read(8), "little")
+        if claimed > _MAX_HEADER:
+            raise _damaged(path, f"its header claims {claimed} bytes, wanted at most {_MAX_HEADER}")
         return safe_open(path, framework=framework)
     except (SafetensorError, OSError) as error:
         raise _damaged(path, str(error)) from None

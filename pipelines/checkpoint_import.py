@@ -110,15 +110,14 @@ def _checked(source: Path) -> str:
             code="nothing_to_import",
             hint=f"Use it as it is, where weights are asked for: --weights {source}",
         )
-    digest = sha256_of_file(source)
-    if source.stat().st_size > MAX_BYTES:
+    if source.is_file() and source.stat().st_size > MAX_BYTES:
         raise InputError(
             f"{source}: {source.stat().st_size / 2**30:.1f} GiB; wanted at most "
             f"{MAX_BYTES / 2**30:.0f} GiB, which no published network exceeds",
             code="too_large",
             hint="Give the checkpoint of one network.",
         )
-    return digest
+    return sha256_of_file(source)
 
 
 def _refuse_other(target: Path, source_sha256: str) -> None:

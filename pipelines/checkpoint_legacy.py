@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ _WRAPPERS = ("state_dict", "model", "model_state_dict")
 _PARALLEL = "module."
 """What training on several GPUs puts before every name."""
 _FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)|Unsupported (?:global|class)")
-_SPARE_BYTES = 2 << 30
+_SPARE_BYTES = 256 << 20
 _COPIES = 6
 """File, tensors, network, halved tensors and bytes to write are in memory at once."""
 
@@ -104,6 +105,7 @@ def _published_network(family: str) -> tuple[nn.Module, dict[str, Any]]:
 
 def read_state(source: Path) -> dict[str, Tensor]:
     """The tensors of a checkpoint by name, all of them finite numbers. Raises ``InputError``."""
+    _refuse_compressed(source)
     try:
         loaded = torch.load(source, map_location="cpu", weights_only=True)
     except MemoryError:
@@ -118,6 +120,19 @@ def read_state(source: Path) -> dict[str, Tensor]:
     return {
         name.removeprefix(_PARALLEL): _plain(source, name, value) for name, value in loaded.items()
     }
+
+
+def _refuse_compressed(source: Path) -> None:
+    """Raise for an archive that unpacks to more than it is; PyTorch's are not compressed."""
+    try:
+        if not zipfile.is_zipfile(source):
+            return  # the older form, or no checkpoint at all
+        with zipfile.ZipFile(source) as archive:
+            held = sum(entry.file_size for entry in archive.infolist())
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise _damaged(source, f"not a whole archive: {error}") from None
+    if held > source.stat().st_size:
+        raise _damaged(source, f"it would unpack to {held} bytes, more than it has")
 
 
 def _plain(source: Path, name: Any, value: Any) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torchvision.models.detection import MaskRCNN
 
 from pipelines import device as devices
-from pipelines.checkpoint_files import load_into, load_safetensors
+from pipelines.checkpoint_files import bounded, load_into, load_safetensors
 from pipelines.clothing_labels import FASHION15
 from pipelines.errors import ConfigError, InputError, WeightsMissing
 from pipelines.flags import Flag
@@ -99,7 +99,7 @@ def _network(weights: Path, metadata: Mapping[str, str]) -> MaskRCNN:
     if metadata.get("family") != FAMILY or metadata.get("label_set") != FASHION15.__name__:
         raise _other(weights, f"family {metadata.get('family') or 'not named'!r}")
     try:
-        config: dict[str, Any] = json.loads(metadata["config"])
+        config: dict[str, Any] = bounded(json.loads(metadata["config"]))
         return build_maskrcnn(**config | {"anchor_sizes": tuple(config["anchor_sizes"])})
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise _other(weights, f"config: {error}") from None

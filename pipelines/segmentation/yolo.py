@@ -8,7 +8,6 @@ JSON, and the parser reads nothing else.
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import sys
@@ -23,7 +22,7 @@ import numpy as np
 import torch
 
 from pipelines.checkpoint_files import load_into, load_safetensors
-from pipelines.errors import ConfigError, InputError, WeightsMissing
+from pipelines.errors import ConfigError, WeightsMissing
 from pipelines.segmentation.instances import Instances
 from pipelines.segmentation.yolo_environment import (
     SETTINGS_OFF,
@@ -31,6 +30,7 @@ from pipelines.segmentation.yolo_environment import (
     set_environment,
 )
 from pipelines.segmentation.yolo_format import CLASS_NAMES, CLASSES
+from pipelines.segmentation.yolo_network import read_config
 from pipelines.types import Image
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ class Detector:
     def __init__(self, weights: Path, device: str = "cpu") -> None:
         """Load safetensors that the trainer wrote. Raises ``InputError`` for others."""
         state, metadata = load_safetensors(weights)
-        config = _network_config(weights, metadata)
+        config = read_config(weights, metadata, FAMILY, CLASS_NAMES)
         start()
         from ultralytics.models.yolo.segment import SegmentationPredictor
         from ultralytics.nn.tasks import SegmentationModel
@@ -285,21 +285,6 @@ def _no_instances(height: int, width: int) -> Instances:
         labels=np.zeros(0, np.int64),
         scores=np.zeros(0, np.float32),
     )
-
-
-def _network_config(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads(metadata.get("config", ""))
-        if metadata.get("family") != FAMILY or config["names"] != list(CLASS_NAMES):
-            raise KeyError("family")
-        config["network"]["backbone"], config["imgsz"]
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{path}: no weights of {FAMILY} (family {metadata.get('family', 'not named')!r}).",
-            code="unusable_weights",
-            hint="Train them: vtonctl train parser.yolo ROOT --out DIR",
-        ) from None
-    return config
 
 
 def _attach(trainer: Any, listen: Callable[[EpochReport], None], stdout: TextIO) -> None:

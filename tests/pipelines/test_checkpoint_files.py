@@ -2,12 +2,20 @@
 
 import json
 import struct
+import subprocess
+import sys
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipelines.checkpoint_files import check_file, load_into, load_safetensors, read_metadata
+from pipelines.checkpoint_files import (
+    check_file,
+    load_into,
+    load_safetensors,
+    read_metadata,
+    read_network,
+)
 from pipelines.errors import InputError
 
 
@@ -103,3 +111,61 @@ def test_no_file_at_all(tmp_path):
             load_safetensors(path)
     with pytest.raises(InputError, match="does not exist"):
         check_file(tmp_path / "gone.safetensors", "0" * 64)
+
+
+def write_header(path, text, length=None):
+    path.write_bytes(struct.pack("<Q", len(text) if length is None else length) + text)
+
+
+def test_a_header_of_a_million_tensors_is_not_read(tmp_path):
+    """safetensors itself would take a minute and 1.3 GB for one of 90 MB."""
+    row = b'"%07d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+    path = tmp_path / "many.safetensors"
+    write_header(path, b"{" + b",".join(row % n for n in range(200_000)) + b"}")
+    code = (
+        "import sys; from pathlib import Path; from pipelines.checkpoint_files import *\n"
+        "try: read_metadata(Path(sys.argv[1]))\n"
+        "except InputError as error: print(error.code, error.message)\n"
+        "told = Path('/proc/self/status').read_text().split('VmHWM:')[1]\n"
+        "print(int(told.split()[0]) // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    words, peak_mib = done.stdout.splitlines()
+    assert words.startswith("damaged_weights") and "its header claims" in words
+    assert int(peak_mib) < 200
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"width": 16_000}, "of another shape"),
+        ({"width": 10**9}, "is more than 16384"),
+        ({"width": [[10**30]]}, "is more than 16384"),
+        ({"width": -3}, "no weights of parser.toy"),
+        ([], "no weights of parser.toy"),
+    ],
+)
+def test_a_config_that_asks_for_more_than_the_file_holds(tmp_path, config, words):
+    """The network of width 16,000 would take 512 GB; nothing of it is made."""
+    state = {n: t.clone() for n, t in Wide(width=3).state_dict().items()}
+    path = tmp_path / "wide.safetensors"
+    save_file(state, path, {"family": "parser.toy", "config": json.dumps(config)})
+    with pytest.raises(InputError) as refused:
+        read_network(path, "parser.toy", lambda values: values["width"], Wide)
+    assert words in refused.value.message and refused.value.code == "wrong_weights"
+
+
+class Wide(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.first = torch.nn.Linear(width, 500 * width)
+
+
+def test_a_network_is_read_as_it_was_stored(tmp_path):
+    torch.manual_seed(1)
+    state = Wide(width=3).state_dict()
+    save_file(state, tmp_path / "w.safetensors", {"family": "parser.toy", "config": '{"width": 3}'})
+    network, width, _ = read_network(
+        tmp_path / "w.safetensors", "parser.toy", lambda values: values["width"], Wide
+    )
+    assert width == 3 and torch.equal(network.first.weight, state["first.weight"])

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +89,50 @@ def test_weights_of_another_family_and_pickles_are_refused(tmp_path):
     (tmp_path / "yolov8n-seg.pt").write_bytes(b"PK\x03\x04 a pickle in a zip")
     with pytest.raises(InputError, match="safetensors"):
         load_parser(weights=tmp_path / "yolov8n-seg.pt", device="cpu", precision="fp32")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"activation": "__import__('os').mkdir('SPRUNG')"},
+        {"head": [[-1, 1, "torch_safe_load", ["SPRUNG"]]]},
+        {"backbone": [[-1, 1, "nn.Module.apply", []]]},
+    ],
+)
+def test_a_description_that_runs_code_is_refused_before_it_is_built(tmp_path, change):
+    """Some releases of ultralytics evaluate descriptions; none is given this one."""
+    from pipelines.segmentation.yolo_format import CLASS_NAMES
+    from pipelines.segmentation.yolo_network import read_config
+
+    network = {"backbone": [[-1, 1, "Conv", [8, 3, 2]]], "head": [[-1, 1, "Segment", [8, 4, 8]]]}
+    about = {"family": "parser.yolo"}
+
+    def read(described):
+        config = {"names": list(CLASS_NAMES), "imgsz": 64, "network": described}
+        metadata = {**about, "config": json.dumps(config)}
+        return read_config(tmp_path / "evil.safetensors", metadata, "parser.yolo", CLASS_NAMES)
+
+    assert read(network)["network"] == network
+    with pytest.raises(InputError, match="which is no layer; nothing was run") as caught:
+        read({**network, **change})
+    assert (caught.value.code, caught.value.exit_code) == ("unsafe_weights", 66)
+
+
+def test_every_network_of_ultralytics_can_be_described():
+    package = importlib.util.find_spec("ultralytics")
+    if package is None:
+        pytest.skip("the extra yolo is absent")
+    import yaml
+
+    from pipelines.segmentation.yolo_network import LAYERS
+
+    models = Path(package.origin).parent / "cfg" / "models"
+    files = [p for p in models.glob("*/yolo[v0-9]*-seg*.yaml") if "yoloe" not in p.name]
+    assert len(files) >= 3
+    for file in files:
+        described = yaml.safe_load(file.read_text("utf-8"))
+        assert {row[2] for row in described["backbone"] + described["head"]} <= LAYERS, file.name
+        assert "activation" not in described
 
 
 def test_the_defaults_are_those_of_ultralytics():
