@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,8 @@ from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from pipelines.errors import ConfigError, WeightsMissing
+from pipelines.downloads import fetch, published_by_torchvision
+from pipelines.errors import ConfigError
 from pipelines.segmentation.carafe import CarafeFPN
 
 IMAGE_MEAN = (123.675, 116.28, 103.53)
@@ -126,14 +128,13 @@ def imagenet_state(backbone: str) -> dict[str, Tensor]:
     Raises ``WeightsMissing`` where they cannot be had.
     """
     weights = resnet.__dict__[f"{backbone.replace('resnet', 'ResNet')}_Weights"].IMAGENET1K_V1
-    try:
-        state: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError) as error:
-        raise WeightsMissing(
-            f"ImageNet weights of {backbone} cannot be had from {weights.url}: {error}",
-            hint="Download them elsewhere into the folder hub/checkpoints of TORCH_HOME (by "
-            "default ~/.cache/torch), or train from scratch: --set pretrained=none.",
-        ) from error
+    hint = (
+        "Download them elsewhere into the folder hub/checkpoints of TORCH_HOME (by default "
+        "~/.cache/torch), or train from scratch: --set pretrained=none."
+    )
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    cached = fetch(published_by_torchvision(weights.url), folder, hint=hint)
+    state: dict[str, Tensor] = torch.load(cached, map_location="cpu", weights_only=True)
     return state
 
 

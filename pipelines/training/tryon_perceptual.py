@@ -13,6 +13,7 @@ from torch import Tensor
 from torchvision.models import VGG19_Weights
 
 from pipelines import checkpoints
+from pipelines.downloads import Published, fetch, published_by_torchvision
 from pipelines.errors import ConfigError, InputError, WeightsMissing
 from pipelines.networks.perceptual import EncoderFeatures, PerceptualLoss, VggFeatures
 from pipelines.networks.pose_maps import pose_maps
@@ -23,6 +24,10 @@ _UNREADABLE = (
 )  # fmt: skip
 """What ``torch.load`` raises for files that hold no tensors."""
 
+_ELSEWHERE = (
+    "Download it elsewhere and name it: --set perceptual_weights=FILE; or use "
+    "--set perceptual=parser or none."
+)
 KINDS = ("auto", "vgg", "parser", "none")
 
 LEFT_OUT = (
@@ -78,7 +83,7 @@ def _at_hand(weights: str) -> str:
 
 def _cached_vgg() -> Path:
     """Where torchvision keeps the weights it has downloaded."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(VGG19_Weights.IMAGENET1K_V1.url).name
+    return Path(torch.hub.get_dir()) / "checkpoints" / _published_vgg().name
 
 
 def _vgg(weights: str) -> Perceptual:
@@ -93,9 +98,7 @@ def _vgg(weights: str) -> Perceptual:
                 hint="Wanted is torchvision's vgg19-dcbb9e9d.pth.",
             ) from None
         raise WeightsMissing(
-            f"VGG19 cannot be had from {VGG19_Weights.IMAGENET1K_V1.url}: {error}",
-            hint="Download it elsewhere and name it: --set perceptual_weights=FILE; or use "
-            "--set perceptual=parser or none.",
+            f"{_cached_vgg()}: cannot be used as VGG19: {_first_line(error)}", hint=_ELSEWHERE
         ) from error
     return Perceptual(PerceptualLoss(features), "vgg")
 
@@ -107,7 +110,12 @@ def _first_line(error: Exception) -> str:
 def _vgg_state(weights: str) -> Any:
     if weights:
         return torch.load(weights, map_location="cpu", weights_only=True)
-    return VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
+    cached = fetch(_published_vgg(), _cached_vgg().parent, hint=_ELSEWHERE)
+    return torch.load(cached, map_location="cpu", weights_only=True)
+
+
+def _published_vgg() -> Published:
+    return published_by_torchvision(VGG19_Weights.IMAGENET1K_V1.url)
 
 
 def _parser(weights: str) -> Perceptual:

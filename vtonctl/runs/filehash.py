@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import stat
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +30,9 @@ def sha256_of(data: bytes) -> str:
 
 
 def hash_file(path: Path) -> FileState:
-    """Read a file and hash it. Raises ``OSError``."""
+    """Read a file and hash it. Raises ``OSError``, also for what is no regular file."""
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may have no end
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
     digest = hashlib.sha256()
     with path.open("rb") as file:
         found = path.stat()

@@ -151,7 +151,12 @@ def test_refuses_another_backbones_weights():
     assert "--set backbone=" in caught.value.hint
 
 
-def test_weights_that_cannot_be_had_are_an_error():
+def test_weights_that_cannot_be_had_are_an_error(monkeypatch, tmp_path):
+    def offline(*host, **options):
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.getaddrinfo", offline)
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
     with pytest.raises(WeightsMissing) as caught:
         imagenet_state("resnet18")
     assert caught.value.exit_code == 69

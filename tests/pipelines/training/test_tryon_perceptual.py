@@ -49,12 +49,12 @@ def test_vgg_is_taken_where_torchvision_keeps_it(no_vgg, parser, tmp_path, monke
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     (folder / "vgg19-dcbb9e9d.pth").write_bytes(b"not weights")
-    monkeypatch.setattr("torchvision.models.VGG19_Weights.get_state_dict", offline)
-    with pytest.raises(WeightsMissing, match="VGG19 cannot be had from https://download.pytorch"):
+    monkeypatch.setattr("socket.getaddrinfo", offline)
+    with pytest.raises(WeightsMissing, match="dcbb9e9d.pth cannot be had from https://download.py"):
         find_perceptual("auto", "", lambda note: None)
 
 
-def offline(self, **options):
+def offline(*host, **options):
     raise OSError("no network")
 
 

@@ -1,11 +1,12 @@
 """Inputs are never written, files of others are never replaced, lists lead nowhere else."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
-from run_harness import count, make_photos, make_trouble, tree
+from run_harness import count, finish, make_photos, make_trouble, start, tree
 
 from pipelines.errors import InputError, ListError, UsageError
 from vtonctl.runs.preprocess import run_preprocess
@@ -195,3 +196,18 @@ def test_a_dry_run_removes_nothing(finished, tmp_path, fakes, sink):
     assert tree(tmp_path) == before
     run_tryon(finished, OPTIONS, sink)
     assert not list(finished.out.glob("p000__*")), "the person of these pictures is gone"
+
+
+def test_pipes_and_devices_among_the_photos_do_not_hold_a_run_up(tmp_path):
+    """As a program of its own: one that reads them never ends."""
+    folder = make_photos(tmp_path / "persons", 2)
+    make_photos(tmp_path / "garments", 1, "g", first=500)
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "zero.jpg").symlink_to("/dev/zero")
+    process = start(tmp_path, "--jobs", "1")
+    try:
+        code, told, errors = finish(process)
+    finally:
+        process.kill()
+    assert code == 3, errors
+    assert {"tryon/p000__g500", "tryon/p001__g500"} <= set(told["done"])
