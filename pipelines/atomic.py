@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 
 from pipelines.errors import StorageError
+from pipelines.store_path import as_store
 
 _TEMPORARY = re.compile(r"\.vton-[0-9]+-[0-9a-f]{16}\.tmp")
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -18,11 +19,15 @@ _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
 def write_atomic(path: Path, data: bytes) -> None:
     """Put ``data`` under ``path``: the old content or the new one, never a part.
 
-    Missing folders are made. A symbolic link at ``path`` is replaced, never followed. Order:
-    temporary file in the same folder, write, fsync, close, rename, fsync of the folder. Raises
-    ``StorageError`` (code ``disk_full`` or ``storage``) that names the path; the temporary file
-    is removed then, and one that a crash left behind by ``remove_temporaries``.
+    In a store it becomes one object (``pipelines.store_path``). In a folder, missing folders are
+    made; a symbolic link at ``path`` is replaced, never followed. Order: temporary file in the
+    same folder, write, fsync, close, rename, fsync of the folder. Raises ``StorageError`` (code
+    ``disk_full`` or ``storage``) that names the path; the temporary file is removed then, and one
+    that a crash left behind by ``remove_temporaries``.
     """
+    if remote := as_store(path):
+        remote.write_whole(data)
+        return
     # a short name of its own: the final name may already be as long as the file system allows
     temporary = path.parent / f".vton-{os.getpid()}-{secrets.token_hex(8)}.tmp"
     try:
@@ -40,9 +45,13 @@ def write_atomic(path: Path, data: bytes) -> None:
 def remove_temporaries(root: Path) -> int:
     """Remove temporary files that earlier, interrupted runs left below ``root``; how many.
 
+    In a store there are none, but for ``file://``.
+
     Call it only while no other process writes below ``root`` (with the lock of the root held).
     Links to folders are not followed.
     """
+    if remote := as_store(root):
+        return remove_temporaries(Path(remote.key)) if remote.protocol == "file" else 0
     removed = 0
     for folder, _, names in os.walk(root):
         for name in names:

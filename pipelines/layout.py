@@ -116,7 +116,8 @@ class Layout:
     def existing_folder(self, root: Path, split: str, artifact: Artifact) -> Path:
         """The folder of an artifact under whichever accepted spelling exists."""
         name = self.place(artifact).folder
-        for spelling in (name, *self.aliases.get(name, ())):
+        others = self.aliases.get(name, ())
+        for spelling in (name, *others) if others else ():
             candidate = self.named_folder(root, split, spelling)
             if candidate.is_dir():
                 return candidate

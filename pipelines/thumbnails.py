@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from pipelines.store_path import as_store
+
 MAX_PIXELS = 64_000_000
 WEBP_EFFORT = 2
 """Of 0..6; above 2 a file shrinks by a few percent and takes twice as long."""
@@ -23,7 +25,7 @@ def thumbnail(path: Path, size_hw: tuple[int, int], quality: int = 70) -> bytes 
     """
     height, width = size_hw
     try:
-        with Image.open(path) as opened:
+        with Image.open(path.open("rb") if as_store(path) else path) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 return None
             opened.draft("RGB", (2 * width, 2 * height))

@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from pipelines.errors import StorageError, UsageError, VtonError
+from pipelines.store_path import refuse_address
 from vtonctl.options import expand
 from vtonctl.runs.result import ExitCode
 from vtonctl.show import logs
@@ -121,6 +123,9 @@ def _guarded(name: str, function: Callable[..., int], example: str) -> Callable[
     def guarded(**given: Any) -> int:
         started = time.monotonic()
         try:
+            for value in given.values():
+                if isinstance(value, Path):
+                    refuse_address(value)
             return function(**given)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort
             code = _explain(error, name, bool(given["json"]))

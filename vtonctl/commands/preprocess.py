@@ -25,17 +25,17 @@ ONLY = ("pose", "parse", "agnostic", "cloth-mask")
 
 def run(
     photos: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
             metavar="PHOTOS", help="Folder of person photos, or an existing data-set root."
         ),
     ] = None,
     *,
     garments: Annotated[
-        Path | None, typer.Option("--garments", metavar="DIR", help="Folder of garment photos.")
+        str | None, typer.Option("--garments", metavar="DIR", help="Folder of garment photos.")
     ] = None,
     root: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--root", metavar="DIR", help="Data-set root. [default: PHOTOS-vton]"),
     ] = None,
     only: Annotated[
@@ -55,7 +55,7 @@ def run(
 
     Every image below PHOTOS becomes a person of a data-set root in the published VITON-HD form,
     every image below --garments a garment. On an existing root it fills in what is missing.
-    The same command again does only what changed.
+    The same command again does only what changed. Folders may be addresses, as s3://bucket/photos.
     """
     screen = setup.begin(output, metrics_file)
     if photos is None and garments is None and root is None:
@@ -63,24 +63,25 @@ def run(
             "nothing to do: no photos, no garments, no root",
             hint="Type for example: vtonctl preprocess ./photos --garments ./garments",
         )
-    where = root or photos or _beside(garments)
+    people, tops, target = map(setup.place_or_none, (photos, garments, root))
+    where = target or people or _beside(tops)
     early = setup.settle(where if where and where.is_dir() else None, data).settings
-    if photos is not None and root is None:
-        if photos.is_dir() and setup.is_root(photos, early.layout, early.split):
-            root, photos = photos, None
+    if people is not None and target is None:
+        if people.is_dir() and setup.is_root(people, early.layout, early.split):
+            target, people = people, None
         else:
-            root = _beside(photos)
-    root = root or _beside(garments)
-    resolved = setup.settle(root, data, prepare, run)
+            target = _beside(people)
+    target = target or _beside(tops)
+    resolved = setup.settle(target, data, prepare, run)
     if show_settings:
         return setup.show_settings(screen, "preprocess", resolved)
-    for folder, what in ((photos, "the folder of photos"), (garments, "the folder of garments")):
+    for folder, what in ((people, "the folder of photos"), (tops, "the folder of garments")):
         if folder is not None:
             setup.need_folder(folder, what)
-    if photos is None and garments is None:
-        setup.need_folder(root, "the data-set root")
+    if people is None and tops is None:
+        setup.need_folder(target, "the data-set root")
     names = setup.split_list(only, ONLY, "--only")
-    request = make_request(root, photos, garments, resolved.settings, names)
+    request = make_request(target, people, tops, resolved.settings, names)
     run_options = setup.run_options(resolved.settings, retry_failed=retry_failed, dry_run=dry_run)
 
     from vtonctl.runs.preprocess import run_preprocess
@@ -119,4 +120,10 @@ def _beside(folder: Path | None) -> Path:
     if folder is None:
         raise UsageError("no folder given", hint="See: vtonctl preprocess --help")
     named = folder if folder.name not in ("", "..") else folder.resolve()
-    return named.with_name(named.name + "-vton")
+    try:
+        return named.with_name(named.name + "-vton")
+    except ValueError:
+        raise UsageError(
+            f"{folder}: there is no place beside it for the data-set root",
+            hint="Give the root: --root DIR",
+        ) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pipelines.errors import InputError
+from pipelines.store_path import place
 from vtonctl.commands import setup
 from vtonctl.options import DataFlags, OutputFlags
 
@@ -23,7 +24,7 @@ vtonctl report ./shop --split test
 
 def run(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder of results, or data-set root.")
+        str, typer.Argument(metavar="FOLDER", help="Folder of results, or data-set root.")
     ],
     *,
     out: Annotated[
@@ -39,19 +40,20 @@ def run(
     with its pose, parse, masks and agnostic side by side, doubtful ones first.
     """
     screen = setup.begin(output)
-    setup.need_folder(folder, "the folder")
-    settings = setup.settle(folder, data).settings
+    where = setup.need_folder(place(folder), "the folder")
+    settings = setup.settle(where, data).settings
 
     from vtonctl.runs.rundir import RunDir
     from vtonctl.show import report, tables
     from vtonctl.show.jsonout import ReportDocument
 
     kind: Literal["tryon", "dataset"]
-    if RunDir(folder).results.is_file():
-        kind, (path, counts) = "tryon", report.write_tryon_report(folder, find_data(folder), out)
-    elif setup.is_root(folder, settings.layout, settings.split):
-        place = report.DataPlace(folder, settings.layout, settings.split)
-        kind, (path, counts) = "dataset", report.write_dataset_report(place, recorded(place), out)
+    if RunDir(where).results.is_file():
+        kind, (path, counts) = "tryon", report.write_tryon_report(where, find_data(where), out)
+    elif setup.is_root(where, settings.layout, settings.split):
+        data_place = report.DataPlace(where, settings.layout, settings.split)
+        kind = "dataset"
+        path, counts = report.write_dataset_report(data_place, recorded(data_place), out)
     else:
         raise InputError(
             f"{folder}: neither results of a run nor a data-set root "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.store_path import place
 from vtonctl import options
 from vtonctl.commands import setup
 from vtonctl.options import OutputFlags, RunFlags
@@ -19,7 +19,7 @@ vtonctl retry ./shop --item-timeout 120
 
 def run(
     root: Annotated[
-        Path, typer.Argument(metavar="ROOT", help="Folder of results, or data-set root.")
+        str, typer.Argument(metavar="ROOT", help="Folder of results, or data-set root.")
     ],
     *,
     dry_run: options.DryRun = False,
@@ -29,8 +29,8 @@ def run(
 ) -> int:
     """Do the last run of a folder again, including what failed or was left out."""
     screen = setup.begin(output, metrics_file)
-    setup.need_folder(root, "the folder")
-    run_options = setup.run_options(setup.settle(root, run).settings, dry_run=dry_run)
+    folder = setup.need_folder(place(root), "the folder")
+    run_options = setup.run_options(setup.settle(folder, run).settings, dry_run=dry_run)
 
     from vtonctl.commands.report import find_data
     from vtonctl.runs.retry import run_retry
@@ -38,7 +38,7 @@ def run(
     from vtonctl.show.report import write_tryon_report
 
     with screen.progress() as sink:
-        result = run_retry(root, run_options, sink)
+        result = run_retry(folder, run_options, sink)
     page = None
     if not (result.dry_run or result.interrupted_by) and RunDir(result.out).results.is_file():
         page, _ = write_tryon_report(result.out, find_data(result.out))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import InputError, UsageError
 from pipelines.layout import Artifact, find_layout
+from pipelines.store_access import CREDENTIALS
+from pipelines.store_path import StorePath, as_store, place, refuse_address
 from vtonctl.executors.names import read_resources
 from vtonctl.options import OutputFlags
 from vtonctl.runs.requests import RunOptions
@@ -115,6 +117,11 @@ def log_run(document: RunDocument) -> None:
     _log.info("%s ended: %s", document.command, counts or "nothing to do", extra=more)
 
 
+def place_or_none(text: str | None) -> Path | None:
+    """The folder or address that was given, if any. Raises ``UsageError``."""
+    return place(text) if text is not None else None
+
+
 def is_root(folder: Path, layout: str, split: str) -> bool:
     """Whether a folder is a data-set root: it has the layout's folder of persons or garments."""
     known = find_layout(layout)
@@ -126,6 +133,9 @@ def is_root(folder: Path, layout: str, split: str) -> bool:
 
 def need_folder(folder: Path, what: str) -> Path:
     """Return the folder. Raises ``InputError`` if there is none."""
+    refuse_address(folder)
+    if remote := as_store(folder):
+        _need_bucket(remote, what)
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
         raise InputError(
@@ -134,6 +144,23 @@ def need_folder(folder: Path, what: str) -> Path:
             hint="Check the spelling of the path.",
         )
     return folder
+
+
+def _need_bucket(folder: StorePath, what: str) -> None:
+    try:
+        there = folder.has_bucket()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: {what} cannot be looked at: {error.strerror or error}.",
+            code="denied",
+            hint=CREDENTIALS,
+        ) from error
+    if not there:
+        raise InputError(
+            f"{folder}: {what} is in no bucket that is there",
+            code="no_bucket",
+            hint="Check the spelling of the address and the store's configuration.",
+        )
 
 
 def split_list(text: str | None, known: Sequence[str], option: str) -> tuple[str, ...]:

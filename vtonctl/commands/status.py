@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.store_path import place
 from vtonctl.commands import setup
 from vtonctl.options import OutputFlags
 
@@ -20,25 +20,25 @@ vtonctl status ./shop --json
 
 def run(
     root: Annotated[
-        Path, typer.Argument(metavar="ROOT", help="Folder of results, or data-set root.")
+        str, typer.Argument(metavar="ROOT", help="Folder of results, or data-set root.")
     ],
     *,
     output: OutputFlags,
 ) -> int:
     """Say what is done, out of date, failed or left out; changes nothing."""
     screen = setup.begin(output)
-    setup.need_folder(root, "the folder")
+    folder = setup.need_folder(place(root), "the folder")
 
     from vtonctl.runs.status import read_status
     from vtonctl.show import tables
     from vtonctl.show.jsonout import LastRun, Running, StatusDocument, failures
 
-    status = read_status(root)
+    status = read_status(folder)
     last = status.last_run
     stages = {s.stage: {k: n for k, n in asdict(s).items() if k != "stage"} for s in status.stages}
     document = StatusDocument(
         command="status",
-        root=str(root),
+        root=str(folder),
         counts=_summed(stages.values()),
         stages=stages,
         failures=failures(status.failures),

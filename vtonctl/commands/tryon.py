@@ -28,17 +28,17 @@ vtonctl tryon ./shop --all-pairs --pose ./poses
 
 def run(
     root: Annotated[
-        Path | None, typer.Argument(metavar="ROOT", help="Data-set root with persons and garments.")
+        str | None, typer.Argument(metavar="ROOT", help="Data-set root with persons and garments.")
     ] = None,
     *,
     persons: Annotated[
-        Path | None, typer.Option("--persons", metavar="DIR", help="Folder of person photos.")
+        str | None, typer.Option("--persons", metavar="DIR", help="Folder of person photos.")
     ] = None,
     garments: Annotated[
-        Path | None, typer.Option("--garments", metavar="DIR", help="Folder of garment photos.")
+        str | None, typer.Option("--garments", metavar="DIR", help="Folder of garment photos.")
     ] = None,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--out", metavar="DIR", help="Results. [default: ROOT/results/SYSTEM]"),
     ] = None,
     pairs: Annotated[
@@ -109,26 +109,27 @@ def run(
     From two folders it does the whole job: prepares what is missing, dresses all persons in all
     garments (or those of --pairs), writes results.jsonl and report.html beside the pictures.
     With --pose or --pose-from every pair is made in every pose, by a system that can do poses.
-    The same command again does only what changed.
+    The same command again does only what changed. Folders may be addresses, as s3://bucket/photos.
     """
     screen = setup.begin(output, metrics_file)
-    _check_usage(root, persons, garments, out, pairs, all_pairs)
+    data_root, people, tops, target = map(setup.place_or_none, (root, persons, garments, out))
+    _check_usage(data_root, people, tops, target, pairs, all_pairs)
     if pose is not None and pose_from is not None:
         raise UsageError("either --pose or --pose-from, not both")
     wishes = {"system": system, "weights": weights or None, "seed": seed}
     resolved = setup.settle(
-        root or out, data, prepare, run, format=format, quality=quality, **wishes
+        data_root or target, data, prepare, run, format=format, quality=quality, **wishes
     )
     if show_settings:
         return setup.show_settings(screen, "tryon", resolved)
-    if root is not None:
-        setup.need_folder(root, "the data-set root")
+    if data_root is not None:
+        setup.need_folder(data_root, "the data-set root")
     request = make_tryon_request(
         resolved.settings,
-        root=root,
-        persons=persons,
-        garments=garments,
-        out=out,
+        root=data_root,
+        persons=people,
+        garments=tops,
+        out=target,
         pairs=pairs,
         all_pairs=all_pairs,
         native=native,
@@ -210,6 +211,7 @@ def write_report(request: TryOnRequest) -> Path | None:
 
     None if there is no result yet.
     """
+    from pipelines.store_path import is_newer
     from vtonctl.runs.rundir import RunDir
     from vtonctl.show.report import REPORT_NAME, DataPlace, write_tryon_report
 
@@ -217,7 +219,7 @@ def write_report(request: TryOnRequest) -> Path | None:
     if not results.is_file():
         return None
     # the list is left alone by a run that changes nothing
-    if page.is_file() and page.stat().st_mtime_ns > results.stat().st_mtime_ns:
+    if is_newer(page, results):
         return page
     place = DataPlace(request.root, request.layout, request.split, request.native)
     return write_tryon_report(request.out, place)[0]

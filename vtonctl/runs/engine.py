@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from pipelines.errors import StorageError
+from pipelines.layout import Artifact
+from pipelines.store_path import fetched
 from vtonctl.executors.base import Ended, Executor
 from vtonctl.executors.choose import make_executor
+from vtonctl.runs.filehash import FileState, hash_file
 from vtonctl.runs.fingerprint import fingerprint
 from vtonctl.runs.requests import RunOptions
 from vtonctl.runs.schedule import Job, Schedule
@@ -121,11 +126,15 @@ class _Engine:
 
 def _crash(job: Job, timeout_s: float) -> Outcome:
     """The outcome of a step whose worker died, or was ended after ``timeout_s``."""
-    task, record = job.task, dict[str, str]()
+    task, record, read = job.task, dict[str, str](), dict[str, FileState]()
     if isinstance(task, ChainTask):
         spec = task.steps[0].spec
         stage = spec.info.name
         known = {a.value: task.known[a] for a in spec.info.inputs if a in task.known}
+        if Artifact.SOURCE in spec.info.inputs and not known and task.source:
+            read = _read_source(task.source)
+            if state := read.get(str(task.source)):
+                known[Artifact.SOURCE.value] = state.sha256
         whole = len(known) == len(spec.info.inputs)
         mark = fingerprint(spec.info, spec.params, known, spec.weights) if whole else ""
     else:
@@ -148,7 +157,15 @@ def _crash(job: Job, timeout_s: float) -> Outcome:
         hint="It is left out from now on; vtonctl retry tries it again.",
         record=record,
         attempts=job.attempt,
+        fetched=read,
     )
+
+
+def _read_source(path: Path) -> dict[str, FileState]:
+    """The state of an object that its worker had no time to tell, so that it is known again."""
+    with suppress(OSError, StorageError):
+        return {str(path): hash_file(fetched(path))}
+    return {}
 
 
 def _folders(tasks: Iterable[Task]) -> tuple[Path, ...]:

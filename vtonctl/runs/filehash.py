@@ -6,9 +6,11 @@ import errno
 import hashlib
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from pipelines.store_path import as_store, fetched
 
 _BLOCK = 1 << 20
 _SETTLED_NS = 100_000_000
@@ -22,6 +24,7 @@ class FileState:
     sha256: str
     size: int
     mtime_ns: int
+    """Of an object in a store its mark (``pipelines.store_path.ObjectState``)."""
 
 
 def sha256_of(data: bytes) -> str:
@@ -52,7 +55,7 @@ def is_unchanged(path: Path, recorded: FileState) -> FileState | None:
             return None
         if found.st_mtime_ns == recorded.mtime_ns:
             return recorded
-        state = hash_file(path)
+        state = hash_file(fetched(path))
     except OSError:
         return None
     return state if state.sha256 == recorded.sha256 else None
@@ -72,10 +75,28 @@ class HashCache:
         known = self._known.get(key)
         if known and (known.size, known.mtime_ns) == (found.st_size, found.st_mtime_ns):
             return known
-        state = hash_file(path)
+        state = hash_file(fetched(path))
         if time.time_ns() - state.mtime_ns > _SETTLED_NS:
             self._known[key] = self._new[key] = state
         return state
+
+    def state_if_read(self, path: Path) -> FileState | None:
+        """The same, but None for an object in a store that would have to be fetched.
+
+        Raises ``OSError``.
+        """
+        if as_store(path) is None:
+            return self.state(path)
+        found, known = path.stat(), self._known.get(str(path))
+        if known and (known.size, known.mtime_ns) == (found.st_size, found.st_mtime_ns):
+            return known
+        return None
+
+    def learn(self, states: Mapping[str, FileState], *, new: bool = True) -> None:
+        """Take over what others have read, by path; ``new`` = it is yet to be stored."""
+        self._known.update(states)
+        if new:
+            self._new.update(states)
 
     def take_new(self) -> dict[str, FileState]:
         """What was learnt since the last call, to be stored."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.errors import UsageError
+from pipelines.store_path import as_store
 from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.requests import PreprocessRequest, TryOnRequest
 from vtonctl.runs.rundir import RunDir
@@ -22,11 +23,11 @@ def check_preprocess(request: PreprocessRequest) -> None:
 def check_tryon(request: TryOnRequest) -> None:
     """Results must not land among the inputs. Raises ``UsageError``."""
     out = RunDir(request.out)
-    if out.root.resolve() == request.root.resolve():
+    if _real(out.root) == _real(request.root):
         raise _refusal(request.root, out.root)
     for folder in DataRoot(request.root, request.split, request.layout).folders():
         _refuse(folder, out.root, out.root, below=folder)
-    if request.pose is not None and out.root.resolve() == request.pose.resolve():
+    if request.pose is not None and _real(out.root) == _real(request.pose):
         raise _refusal(request.pose, out.root)
     if request.prepare:
         check_preprocess(request.prepare)
@@ -37,8 +38,19 @@ def check_tryon(request: TryOnRequest) -> None:
 
 
 def _refuse(read: Path, written: Path, inner: Path, *, below: Path) -> None:
-    if inner.resolve().is_relative_to(below.resolve()):
+    if _is_within(inner, below):
         raise _refusal(read, written)
+
+
+def _is_within(inner: Path, outer: Path) -> bool:
+    inner, outer = _real(inner), _real(outer)
+    return bool(as_store(inner)) == bool(as_store(outer)) and inner.is_relative_to(outer)
+
+
+def _real(path: Path) -> Path:
+    """Without links; also for ``file://`` the local path."""
+    remote = as_store(path)
+    return (Path(remote.key) if remote and remote.protocol == "file" else path).resolve()
 
 
 def _refusal(read: Path, written: Path) -> UsageError:

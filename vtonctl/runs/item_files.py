@@ -10,7 +10,7 @@ from typing import cast
 
 from pipelines import labels
 from pipelines.atomic import write_atomic
-from pipelines.errors import ItemError
+from pipelines.errors import ItemError, StorageError
 from pipelines.labels import Labels
 from pipelines.layout import Layout
 from vtonctl.runs.filehash import FileState
@@ -41,7 +41,13 @@ def unreadable(path: Path, error: OSError) -> ItemError:
 def write_file(path: Path, data: bytes, sha256: str) -> FileState:
     """Write bytes of this hash atomically; the file's new state. Raises ``StorageError``."""
     write_atomic(path, data)
-    found = path.stat()
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise StorageError(
+            f"{path}: is gone as soon as it was written: {error.strerror or error}.",
+            hint="Another program works in the same place; end it and run the command again.",
+        ) from error
     return FileState(sha256, found.st_size, found.st_mtime_ns)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import StorageError
+from pipelines.store_path import place
 from vtonctl.runs import journal
 from vtonctl.runs.filehash import FileState
 from vtonctl.runs.rundir import RunDir
@@ -149,11 +150,11 @@ class Ledger:
         """The photo of each item that was made from one."""
         query = "SELECT item, path FROM sources WHERE scope = ? AND subject = ?"
         found = self._db.execute(query, (scope, subject))
-        return {item: Path(os.fsdecode(path)) for item, path in found}
+        return {item: place(os.fsdecode(path)) for item, path in found}
 
     def set_sources(self, scope: str, subject: str, sources: Mapping[str, Path]) -> None:
         """Store which photo each item is made from."""
-        values = [(scope, subject, item, os.fsencode(path)) for item, path in sources.items()]
+        values = [(scope, subject, item, os.fsencode(str(path))) for item, path in sources.items()]
         if values:
             with self._writing() as db:
                 db.executemany("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?)", values)

@@ -25,8 +25,9 @@ from pipelines.stage import (
     TryOnSystem,
 )
 from pipelines.stage_pictures import stage_picture
+from pipelines.store_path import fetched
 from vtonctl.runs.filehash import FileState, sha256_of
-from vtonctl.runs.item_files import failure, label_set, read_bytes, write_file
+from vtonctl.runs.item_files import failure, label_set, read_bytes, unreadable, write_file
 from vtonctl.runs.recent import Recent
 from vtonctl.runs.rundir import RunDir
 from vtonctl.runs.target_poses import INPUT
@@ -195,9 +196,13 @@ def _read_pose(source: PoseSource, find_pose: Stage | None) -> Pose:
 
 
 def _read_photo(native: NativeSource) -> Any:
-    if sha256_of(read_bytes(native.path)) != native.sha256:
-        raise _changed(str(native.path))
-    return codecs.read_photo(native.path)
+    try:
+        path = fetched(native.path)
+    except OSError as error:
+        raise unreadable(native.path, error) from error
+    if sha256_of(read_bytes(path)) != native.sha256:
+        raise _changed(str(path))
+    return codecs.read_photo(path)
 
 
 def _changed(path: str) -> ItemError:

@@ -93,9 +93,16 @@ class ChainPlanner:
         item = Item(name, subject, source)
         if source is not None:
             try:
-                item.known[Artifact.SOURCE] = self.hashes.state(source).sha256
+                # what this run works on is fetched by a worker, and once; else it is needed now
+                known = self.hashes.state_if_read if self.runnable else self.hashes.state
+                state = known(source)
             except OSError as error:
                 item.lost[Artifact.SOURCE] = f"{source}: {error.strerror or error}"
+            else:
+                if state:
+                    item.known[Artifact.SOURCE] = state.sha256
+                else:
+                    item.pending.add(Artifact.SOURCE)
         for spec in self.specs:
             if spec.info.subject is subject:
                 item.planned.append(self._step(item, spec))

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipelines.errors import UsageError
 from pipelines.registry import STAGES
 from pipelines.stage import Subject
+from pipelines.store_path import listed
 from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.engine import run_tasks
 from vtonctl.runs.estimate import estimate_s
@@ -59,7 +60,9 @@ def run_preprocess(
         open_session(request.root, "preprocess", options, sink, stop) as session,
         noted_run(session, "preprocess", request, parse.compute) as note,
     ):
-        prepared = prepare(session, request, find_names(session, request), parse)
+        with listed():
+            names = find_names(session, request)
+        prepared = prepare(session, request, names, parse)
         result = RunResult(
             command="preprocess",
             root=request.root,
@@ -98,15 +101,15 @@ def prepare(
         runnable=runnable,
         retry_failed=session.options.retry_failed,
     )
-    items = _plan(session, planner, names)
-    session.store_hashes()
-    to_do = _announce(session, data, items, runnable)
+    with listed():
+        items = _plan(session, planner, names)
+        session.store_hashes()
+        to_do = _announce(session, data, items, runnable)
+        tasks = [] if session.options.dry_run else _claimed(session, planner, items)
     if "parse" in to_do and parse.choice.reason:
         session.sink.note(parse.choice.reason)
     estimate = estimate_s(session.ledger, data.scope, to_do, session.options.jobs)
     if not session.options.dry_run:
-        tasks = [task for item in items if (task := planner.task(item))]
-        recorder.claim(_claims(data, tasks))
         run_tasks(tasks, session.options, session.stop, recorder.record)
         write_root_lists(session, data)
     return Prepared(
@@ -169,6 +172,13 @@ def _announce(
         session.sink.planned(stage, to_do.count(stage), current)
     recorder.block([entry for entry in planned if entry.state in ("blocked", "waiting")])
     return to_do
+
+
+def _claimed(session: Session, planner: ChainPlanner, items: Sequence[Item]) -> list[ChainTask]:
+    """The tasks, after their files are announced."""
+    tasks = [task for item in items if (task := planner.task(item))]
+    session.recorder(planner.data.scope).claim(_claims(planner.data, tasks))
+    return tasks
 
 
 def _claims(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pipelines.device import Compute
 from pipelines.errors import InputError
+from pipelines.store_path import place
 from vtonctl.runs.ledger import RunRecord
 from vtonctl.runs.requests import PreprocessRequest, TryOnRequest
 
@@ -50,5 +50,5 @@ def _preprocess(asked: Mapping[str, Any]) -> PreprocessRequest:
 
 def _paths(asked: Mapping[str, Any], *names: str) -> dict[str, Any]:
     # a request of an earlier version has no poses
-    paths = {name: Path(asked[name]) for name in names if asked.get(name) is not None}
+    paths = {name: place(asked[name]) for name in names if asked.get(name) is not None}
     return {**asked, **paths}

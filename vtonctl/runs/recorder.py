@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vtonctl.runs.filehash import FileState, is_unchanged
+from vtonctl.runs.filehash import FileState, HashCache, is_unchanged
 from vtonctl.runs.ledger import Ledger, Row
 from vtonctl.runs.plan import Planned
 from vtonctl.runs.result import ItemOutcome, ProgressSink
@@ -24,10 +24,11 @@ class Recorder:
         sink: ProgressSink,
         rows: dict[tuple[str, str], Row],
         *,
+        hashes: HashCache | None = None,
         dry_run: bool = False,
     ) -> None:
         self._ledger, self._scope, self._root, self._sink = ledger, scope, root, sink
-        self._dry_run = dry_run
+        self._hashes, self._dry_run = hashes, dry_run
         self.rows = rows
         self.outcomes: dict[tuple[str, str], ItemOutcome] = {}
 
@@ -49,6 +50,7 @@ class Recorder:
         specs = _specs(task)
         changed = [o for o in outcomes if o.status != "current"]
         self._store([self._row(outcome, specs.get(outcome.stage)) for outcome in changed])
+        self._learn(outcomes)
         for outcome in outcomes:
             told = _told(outcome, self.rows.get((outcome.stage, outcome.item)))
             self.outcomes[told.stage, told.item] = told
@@ -82,6 +84,13 @@ class Recorder:
         """Count an item that is as an earlier run left it."""
         told = _told(Outcome(item, stage, status), row)
         self.outcomes[stage, item] = told
+
+    def _learn(self, outcomes: Iterable[Outcome]) -> None:
+        """Remember what was read from a store, so that no later run has to."""
+        read = {path: state for outcome in outcomes for path, state in outcome.fetched.items()}
+        if read and self._hashes:
+            self._hashes.learn(read)
+            self._ledger.remember(self._hashes.take_new())
 
     def _row(self, outcome: Outcome, spec: StageSpec | None) -> Row:
         old = self.rows.get((outcome.stage, outcome.item))

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.datasets.naming import PAIR_SEPARATOR
 from vtonctl.runs.engine import Record
+from vtonctl.runs.filehash import HashCache
 from vtonctl.runs.ledger import Row
 from vtonctl.runs.root_lists import write_lines
 from vtonctl.runs.rundir import RunDir
@@ -20,8 +21,10 @@ INTERVAL_S = 30.0
 class ResultsFile:
     """Keeps ``results.jsonl`` in step with the ledger, at intervals and at the end."""
 
-    def __init__(self, rundir: RunDir, rows: Mapping[tuple[str, str], Row]) -> None:
-        self._rundir, self._rows = rundir, rows
+    def __init__(
+        self, rundir: RunDir, rows: Mapping[tuple[str, str], Row], hashes: HashCache
+    ) -> None:
+        self._rundir, self._rows, self._hashes = rundir, rows, hashes
         self._written = time.monotonic()
 
     def refreshing(self, record: Record) -> Record:
@@ -37,7 +40,8 @@ class ResultsFile:
     def write(self) -> None:
         """Write every pair that was tried, sorted by name. Raises ``StorageError``."""
         rows = sorted(self._rows.values(), key=lambda row: row.item)
-        write_lines(self._rundir.results, [_line(r) for r in rows if r.status != "planned"])
+        lines = [_line(r) for r in rows if r.status != "planned"]
+        write_lines(self._rundir.results, lines, self._hashes)
         self._written = time.monotonic()
 
 

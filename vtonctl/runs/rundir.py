@@ -1,11 +1,23 @@
-"""Where a run keeps its own files: ``.vtonctl`` in a root, and the files beside the results."""
+"""Where a run keeps its own files: ``.vtonctl`` in a root, and the files beside the results.
+
+The ledger and the lock of a root in an object store lie on this machine: in ``VTONCTL_STATE``, or
+else in the user's folder of states, in a folder that is named after the root's address.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.store_path import StorePath, as_store
+
 STATE_FOLDER = ".vtonctl"
+STATE_VARIABLE = "VTONCTL_STATE"
+"""Environment variable: the folder that holds the ledgers of roots in stores."""
+_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -16,7 +28,9 @@ class RunDir:
 
     @property
     def state(self) -> Path:
-        """Folder of everything that is ours alone."""
+        """Folder of everything that is ours alone; always on this machine."""
+        if remote := as_store(self.root):
+            return _local_state(remote)
         return self.root / STATE_FOLDER
 
     @property
@@ -40,6 +54,11 @@ class RunDir:
         return self.state / "holder.json"
 
     @property
+    def address(self) -> Path:
+        """Says whose state this is, where that is not plain from its place."""
+        return self.state / "root.txt"
+
+    @property
     def results(self) -> Path:
         """One JSON line per try-on pair."""
         return self.root / "results.jsonl"
@@ -60,3 +79,15 @@ class RunDir:
     def absolute(self, name: str) -> Path:
         """The file of a name recorded relative to the root."""
         return self.root / name
+
+
+def _local_state(root: StorePath) -> Path:
+    """``<states>/<last part of the address>-<hash of the address>``."""
+    if named := os.environ.get(STATE_VARIABLE):
+        states = Path(named).absolute()
+    else:
+        import platformdirs  # only where a root lies in a store
+
+        states = platformdirs.user_state_path("vtonctl") / "roots"
+    words = re.sub(r"[^A-Za-z0-9_-]+", "-", root.name)[:40]
+    return states / f"{words}-{hashlib.sha256(str(root).encode()).hexdigest()[:_DIGITS]}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.atomic import remove_temporaries
+from pipelines.atomic import remove_temporaries, write_atomic
 from pipelines.errors import StorageError
+from pipelines.store_access import CREDENTIALS
+from pipelines.store_path import StorePath, as_store
 from vtonctl.runs.filehash import HashCache
 from vtonctl.runs.ledger import Ledger, open_ledger, read_ledger
 from vtonctl.runs.lock import hold
@@ -47,6 +49,7 @@ class Session:
                 self.rundir.root,
                 self.sink,
                 rows,
+                hashes=self.hashes,
                 dry_run=self.options.dry_run,
             )
         return self.recorders[scope]
@@ -66,12 +69,35 @@ def open_session(
         if options.dry_run:
             ledger = read_ledger(rundir)
         else:
+            _check_store(rundir, sink)
             stack.enter_context(hold(rundir, command))
             if removed := remove_temporaries(root):
                 sink.note(f"{root}: {removed} temporary files of an interrupted run removed")
             ledger = open_ledger(rundir, sink.note)
         stack.callback(ledger.close)
         yield Session(rundir, ledger, HashCache(ledger.files()), options, sink, stop)
+
+
+def _check_store(rundir: RunDir, sink: ProgressSink) -> None:
+    """Find out before the work whether a root's bucket is there; note whose state this is."""
+    remote = as_store(rundir.root)
+    if remote is None:
+        return
+    try:
+        there = remote.has_bucket()
+    except OSError as error:
+        raise StorageError(
+            f"{remote}: {error.strerror or error}.", code="denied", hint=CREDENTIALS
+        ) from error
+    if not there:
+        raise StorageError(
+            f"{remote}: there is no such bucket.",
+            code="no_bucket",
+            hint="Make the bucket first, or check the spelling.",
+        )
+    if not rundir.address.exists():
+        write_atomic(rundir.address, f"{remote}\n".encode())
+        sink.note(f"{remote}: what is done there is noted in {rundir.state}")
 
 
 @contextmanager
@@ -90,7 +116,7 @@ def noted_run(
         yield note
         return
     asked = {
-        "request": plain(asdict(request)),
+        "request": plain(request),
         "seed": session.options.seed,
         "compute": asdict(compute) if compute else None,
     }
@@ -130,8 +156,10 @@ def now() -> str:
 
 def plain(value: Any) -> Any:
     """A request as JSON-able data; paths become absolute."""
-    if isinstance(value, Path):
+    if isinstance(value, (Path, StorePath)):
         return str(value.absolute())
+    if is_dataclass(value):
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

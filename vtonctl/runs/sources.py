@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.datasets.naming import item_ids
 from pipelines.datasets.scan import photo_files
 from pipelines.errors import InputError
 from pipelines.stage import Subject
+from pipelines.store_path import listed
 from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.session import Session
 
@@ -29,5 +31,11 @@ def find_items(
         session.ledger.set_sources(data.scope, subject.value, photos)
         return {item: photos[item] for item in sorted(photos)}
     earlier = session.ledger.sources(data.scope, subject.value)
-    alive = {item: path for item, path in earlier.items() if path.is_file()}
-    return {item: alive.get(item) for item in sorted({*data.items(subject), *alive})}
+    there = alive(earlier)
+    return {item: there.get(item) for item in sorted({*data.items(subject), *there})}
+
+
+def alive(sources: Mapping[str, Path]) -> dict[str, Path]:
+    """Those whose photo is still there."""
+    with listed():
+        return {item: path for item, path in sources.items() if path.is_file()}

@@ -184,3 +184,5 @@ class Outcome:
     seconds: float = 0.0
     record: Mapping[str, Any] = field(default_factory=dict)
     attempts: int = 1
+    fetched: Mapping[str, FileState] = field(default_factory=dict)
+    """Objects of a store that were read for it, by address."""

@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pipelines.errors import ConfigError
 from pipelines.registry import STAGES
 from pipelines.stage import Subject
-from vtonctl.runs.dataroot import DataRoot
+from pipelines.store_path import as_store, listed
+from vtonctl.runs.dataroot import MAIN_ARTIFACT, DataRoot
 from vtonctl.runs.engine import run_tasks
 from vtonctl.runs.estimate import estimate_s
 from vtonctl.runs.guard import check_tryon
@@ -23,6 +24,7 @@ from vtonctl.runs.result import ItemOutcome, ProgressSink, RunResult
 from vtonctl.runs.result_lines import ResultsFile
 from vtonctl.runs.rundir import RunDir
 from vtonctl.runs.session import Clock, Session, noted_run, open_session
+from vtonctl.runs.sources import alive
 from vtonctl.runs.stop import listening
 from vtonctl.runs.system_plan import plan_system
 from vtonctl.runs.target_poses import find_poses
@@ -99,18 +101,17 @@ def _data_session(session: Session, request: TryOnRequest) -> Iterator[Session]:
         else:
             ledger = read_ledger(RunDir(request.root))
             stack.callback(ledger.close)
+            if as_store(request.root):
+                # what the root's own runs have read need not be fetched again
+                session.hashes.learn(dict(ledger.files()), new=False)
             # what is learnt about files of the root is kept in the ledger of the results
             yield Session(RunDir(request.root), ledger, session.hashes, options, sink, stop)
 
 
 def _pairs(data_session: Session, request: TryOnRequest) -> tuple[Sequence[tuple[str, str]], Names]:
     """The pairs of a request, and the items that occur in them."""
-    if request.prepare:
-        names = find_names(data_session, request.prepare)
-    else:
-        data = DataRoot(request.root, request.split, request.layout)
-        subjects = (Subject.PERSON, Subject.GARMENT)
-        names = {subject: dict.fromkeys(data.items(subject)) for subject in subjects}
+    with listed():
+        names = _names(data_session, request)
     pairs = find_pairs(request, list(names[Subject.PERSON]), list(names[Subject.GARMENT]))
     wanted = {
         Subject.PERSON: {person for person, _ in pairs},
@@ -122,6 +123,13 @@ def _pairs(data_session: Session, request: TryOnRequest) -> tuple[Sequence[tuple
     }
 
 
+def _names(data_session: Session, request: TryOnRequest) -> Names:
+    if request.prepare:
+        return find_names(data_session, request.prepare)
+    data = DataRoot(request.root, request.split, request.layout)
+    return {subject: dict.fromkeys(data.items(subject)) for subject in MAIN_ARTIFACT}
+
+
 def _dress(
     session: Session,
     planner: PairPlanner,
@@ -131,22 +139,24 @@ def _dress(
     recorder = session.recorder(SCOPE)
     planned: list[Planned] = []
     tasks: list[PairTask] = []
-    for tile, person, garment, pose in in_poses(in_good_order(pairs), poses):
-        if session.stop:
-            break
-        entry, task = planner.plan(tile, person, garment, pose)
-        planned.append(entry)
-        tasks += [task] if task else []
-    session.store_hashes()
-    to_do = _announce(recorder, session.sink, planned)
+    with listed():
+        for tile, person, garment, pose in in_poses(in_good_order(pairs), poses):
+            if session.stop:
+                break
+            entry, task = planner.plan(tile, person, garment, pose)
+            planned.append(entry)
+            tasks += [task] if task else []
+        session.store_hashes()
+        to_do = _announce(recorder, session.sink, planned)
     estimate = estimate_s(session.ledger, SCOPE, to_do, session.options.jobs)
     if not session.options.dry_run:
-        files = ResultsFile(session.rundir, recorder.rows)
+        files = ResultsFile(session.rundir, recorder.rows, session.hashes)
         recorder.claim(
             (STAGE, task.item, {"result": f"{task.item}.{task.image_format}"}) for task in tasks
         )
         run_tasks(tasks, session.options, session.stop, files.refreshing(recorder.record))
         files.write()
+        session.store_hashes()
     ended = recorder.outcomes
     return tuple(ended.get((p.stage, p.item)) or p.outcome() for p in planned), estimate
 
@@ -176,7 +186,7 @@ def _planner(
         retry_failed=session.options.retry_failed,
         rows=session.recorder(SCOPE).rows,
         chains=chains,
-        sources={item: path for item, path in sources.items() if path.is_file()},
+        sources=alive(sources),
         pending=_pending(prepared) if session.options.dry_run else frozenset(),
     )
 

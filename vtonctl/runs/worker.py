@@ -19,6 +19,7 @@ from pipelines import codecs
 from pipelines.errors import ItemError, VtonError
 from pipelines.layout import Artifact, find_layout
 from pipelines.stage import Outputs
+from pipelines.store_path import as_store, fetched
 from vtonctl.runs.filehash import FileState, hash_file, sha256_of
 from vtonctl.runs.fingerprint import fingerprint
 from vtonctl.runs.item_files import failure, label_set, read_bytes, unreadable, write_file
@@ -72,12 +73,16 @@ class _Chain:
         self.bytes: dict[Artifact, bytes] = {}
         self.values: dict[Artifact, Any] = {}
         self.writing: dict[str, dict[str, tuple[Path, Future[FileState]]]] = {}
+        self.fetched: dict[str, FileState] = {}
 
     def run(self) -> tuple[Outcome, ...]:
         with ThreadPoolExecutor(_WRITERS) as self.writers:
             outcomes = [(self.step(step), step.spec.info.name) for step in self.task.steps]
             # nothing is told before it is on disk
-            return tuple(replace(o, outputs=self.written(stage)) for o, stage in outcomes)
+            return tuple(
+                replace(o, outputs=self.written(stage), fetched=self.fetched)
+                for o, stage in outcomes
+            )
 
     def step(self, step: Step) -> Outcome:
         info, started = step.spec.info, time.perf_counter()
@@ -141,13 +146,18 @@ class _Chain:
         if path is None:
             raise ItemError("the photo it is made from is not known", code="missing_input")
         try:
+            remote, path = as_store(path), fetched(path)
             while True:
                 state = hash_file(path)
                 self.known[artifact] = state.sha256
+                if remote:
+                    self.fetched[str(path)] = state
                 image = codecs.read_photo(path)
                 if hash_file(path) == state:  # else it was replaced while we read it
                     return image
         except OSError as error:
+            if remote:
+                self.known.pop(artifact, None)  # the next run looks again
             raise unreadable(path, error) from error
 
     def write(self, step: Step, made: Outputs) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.errors import StorageError
+from pipelines.store_path import StorePath, as_store
 from vtonctl.runs.tasks import Outcome, StageSpec, Task
 
 
@@ -17,7 +18,9 @@ def warm_up(specs: Sequence[StageSpec], folders: Sequence[Path], threads: int) -
     stages raise for weights that are not there or not those that the run has planned with.
     """
     for folder in folders:
-        if not folder.is_dir():
+        if remote := as_store(folder):
+            _check_store(remote)
+        elif not folder.is_dir():
             raise StorageError(
                 f"{folder}: there is no such folder on {platform.node()}.",
                 code="no_such_folder",
@@ -26,6 +29,20 @@ def warm_up(specs: Sequence[StageSpec], folders: Sequence[Path], threads: int) -
     from vtonctl.runs import worker
 
     worker.warm_up(specs, threads)
+
+
+def _check_store(root: StorePath) -> None:
+    """Raise ``StorageError`` on a machine that may not use the store of a run."""
+    try:
+        there, reason = root.has_bucket(), "there is no such bucket"
+    except OSError as error:
+        there, reason = False, error.strerror or str(error)
+    if not there:
+        raise StorageError(
+            f"{root}: {reason}, for a worker on {platform.node()}.",
+            code="denied",
+            hint="Every worker needs the store's configuration and rights: docs/stores.md",
+        )
 
 
 def run_task(task: Task) -> Sequence[Outcome]:

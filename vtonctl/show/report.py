@@ -13,6 +13,7 @@ from urllib.parse import quote
 from pipelines.datasets.records import read_sources
 from pipelines.errors import InputError, ListError
 from pipelines.layout import Artifact, Layout, find_layout, sources_path
+from pipelines.store_path import as_store, listed, place
 from pipelines.thumbnails import data_uris
 from vtonctl.runs.result import ItemOutcome
 from vtonctl.runs.rundir import RunDir
@@ -72,7 +73,8 @@ def write_dataset_report(
 ) -> tuple[Path, dict[str, int]]:
     """Write the page of a data-set root; ``outcomes`` tell of failures and doubts."""
     path = path or data.root / REPORT_NAME
-    page = dataset_page(data, outcomes, path.parent)
+    with listed():
+        page = dataset_page(data, outcomes, path.parent)
     report_page.write(page, path)
     return path, page.counts
 
@@ -212,7 +214,7 @@ def _sides(keys: Sequence[str], kind: str, data: DataPlace | None, base: Path) -
     artifact = Artifact.IMAGE if kind == "person" else Artifact.CLOTH
     paths: list[Path | None] = [data.path(artifact, key) if data else None for key in keys]
     if data and data.native and kind == "person":
-        originals = {s.item: Path(s.path) for s in read_sources(sources_path(data.root))
+        originals = {s.item: place(s.path) for s in read_sources(sources_path(data.root))
                      if s.subject == kind}  # fmt: skip
         paths = [originals.get(key, path) for key, path in zip(keys, paths, strict=True)]
     name = "photo" if kind == "person" else "garment"
@@ -224,8 +226,18 @@ def _sides(keys: Sequence[str], kind: str, data: DataPlace | None, base: Path) -
 
 
 def _picture(name: str, path: Path, thumb: str, base: Path) -> Picture:
-    relative = os.path.relpath(path.resolve(), base.resolve())
-    return Picture(name, thumb, quote(os.fsencode(relative)))
+    return Picture(name, thumb, _address(path, base))
+
+
+def _address(path: Path, base: Path) -> str:
+    """Of a picture, relative to the page; empty where there is no way from one to the other."""
+    ours, pages = as_store(path), as_store(base)
+    if ours and pages:
+        near = (ours.protocol, ours.bucket) == (pages.protocol, pages.bucket)
+        return quote(os.path.relpath(f"/{ours.key}", f"/{pages.key}")) if near else ""
+    if ours or pages:
+        return ""
+    return quote(os.fsencode(os.path.relpath(path.resolve(), base.resolve())))
 
 
 def _existing(

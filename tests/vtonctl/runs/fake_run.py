@@ -7,11 +7,11 @@ import argparse
 import json
 import sys
 from collections import Counter
-from pathlib import Path
 
 import fake_stages
 
 from pipelines.errors import VtonError
+from pipelines.store_path import place
 from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
 from vtonctl.runs.tryon import run_tryon
 
@@ -37,7 +37,7 @@ def make_request(base, size=(32, 24), **more):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("base", type=Path)
+    parser.add_argument("base", type=place)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--executor", default="local")
     parser.add_argument("--timeout", type=float, default=0.0)
