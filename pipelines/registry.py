@@ -145,14 +145,14 @@ def _dressing(
 
 SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "geometric": (
-        _dressing("geometric", "landmark and contour warping, no weights (Apache-2.0)", version=3),
+        _dressing("geometric", "landmark and contour warping, no weights (Apache-2.0)", version=4),
         "pipelines.systems.geometric.tryon:GeometricTryOn",
     ),
     "viton-warped": (
         _dressing(
             "viton-warped",
             "VITON's warp laid on the photo (its non-parametric warped synthesis)",
-            version=1,
+            version=2,
             weights=VITON_COARSE_FAMILIES,
         ),
         "pipelines.systems.viton.tryon:WarpedTryOn",
@@ -161,7 +161,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "viton-encoder-decoder",
             "VITON's coarse picture alone (its encoder-decoder generator)",
-            version=1,
+            version=2,
             weights=VITON_COARSE_FAMILIES,
         ),
         "pipelines.systems.viton.tryon:EncoderDecoderTryOn",
@@ -170,7 +170,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "viton",
             "coarse picture, shape-context warp and refinement (Han et al. 2018)",
-            version=1,
+            version=2,
             weights=VITON_FAMILIES,
         ),
         "pipelines.systems.viton.tryon:VITONTryOn",
@@ -179,7 +179,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "cp-vton",
             "learned spline and composition (Wang et al. 2018); import or train weights",
-            version=2,
+            version=3,
             weights=CP_VTON_FAMILIES,
         ),
         "pipelines.systems.cp_vton.tryon:CPVTONTryOn",
@@ -188,7 +188,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "cp-vton-plus",
             "CP-VTON matched by masks (Minar et al. 2020); import or train weights",
-            version=2,
+            version=3,
             weights=CP_VTON_PLUS_FAMILIES,
         ),
         "pipelines.systems.cp_vton.tryon:CPVTONPlusTryOn",
@@ -197,7 +197,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "acgpn",
             "layout, warp and content fusion (Yang et al. 2020); import or train weights",
-            version=2,
+            version=3,
             weights=ACGPN_FAMILIES,
         ),
         "pipelines.systems.acgpn.tryon:ACGPNTryOn",
@@ -206,7 +206,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "viton-hd",
             "predicted layout, learned warp and ALIAS generator (Choi et al. 2021)",
-            version=4,
+            version=5,
             weights=VITON_HD_FAMILIES,
         ),
         "pipelines.systems.viton_hd.tryon:VitonHDTryOn",
@@ -215,7 +215,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "multipose",
             "garment and pose changed together (Sandagdorj, Thai and Ahn 2020)",
-            version=2,
+            version=3,
             weights=MULTIPOSE_FAMILIES,
             poses=True,
         ),

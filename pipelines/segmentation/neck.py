@@ -51,6 +51,15 @@ def with_neck(image: Image, parse: ParseMap, pose: Pose) -> ParseMap:
     return ParseMap(ids, LIP20)
 
 
+def completed(image: Image, parse: ParseMap, pose: Pose) -> ParseMap:
+    """A map without necks as try-on systems take it: that of ``with_neck``, and no id 255.
+
+    What is not sure stays background, as in training. Photo and map must be of one size.
+    """
+    ids = with_neck(image, parse, pose).ids
+    return ParseMap(np.where(ids == IGNORED, parse.ids, ids), LIP20)
+
+
 def _place(body: Body, ids: NDArray[np.uint8]) -> Mask:
     x, y = body.head_coordinates()
     torso_x, torso_y = body.torso_coordinates()

@@ -24,6 +24,11 @@ def label_set(layout: Layout) -> type[Labels]:
     return cast(type[Labels], getattr(labels, layout.label_set))
 
 
+def lacks_neck(layout: Layout) -> bool:
+    """Whether a layout's parses call necks background, as the VITON data set's do."""
+    return "NECK" not in label_set(layout).__members__
+
+
 def read_bytes(path: Path) -> bytes:
     """A file's content. Raises ``ItemError`` that names it."""
     try:

@@ -27,7 +27,14 @@ from pipelines.stage import (
 from pipelines.stage_pictures import stage_picture
 from pipelines.store_path import fetched
 from vtonctl.runs.filehash import FileState, sha256_of
-from vtonctl.runs.item_files import failure, label_set, read_bytes, unreadable, write_file
+from vtonctl.runs.item_files import (
+    failure,
+    label_set,
+    lacks_neck,
+    read_bytes,
+    unreadable,
+    write_file,
+)
 from vtonctl.runs.recent import Recent
 from vtonctl.runs.rundir import RunDir
 from vtonctl.runs.target_poses import INPUT
@@ -147,14 +154,18 @@ def _prepared(task: PairTask, system: TryOnSystem) -> tuple[_Person, Any]:
 
 
 def _prepare_person(task: PairTask, system: TryOnSystem) -> _Person:
-    person = PersonInputs(
-        image=_read(task, task.person, Artifact.IMAGE),
-        pose=_read(task, task.person, Artifact.POSE),
-        parse=_read(task, task.person, Artifact.PARSE),
+    image, pose, parse = (
+        _read(task, task.person, artifact)
+        for artifact in (Artifact.IMAGE, Artifact.POSE, Artifact.PARSE)
     )
+    if lacks_neck(find_layout(task.layout)) and image.shape[:2] == parse.ids.shape:
+        from pipelines.segmentation.neck import completed  # needs OpenCV, which other runs may not
+
+        parse = completed(image, parse, pose)
+    person = PersonInputs(image, pose, parse)
     native = None
     if task.native:
-        from pipelines.native import fit_native  # needs OpenCV, which other runs may not
+        from pipelines.native import fit_native  # so does this
 
         native = fit_native(_read_photo(task.native), task.native.frame, person)
         person = native.person

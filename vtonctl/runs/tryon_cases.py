@@ -20,6 +20,7 @@ from pipelines.evaluation.layouts import GIVEN, LayoutCase
 from pipelines.evaluation.levels import level_of
 from pipelines.evaluation.tryon import Dressed, TryOnCase
 from pipelines.layout import Artifact
+from pipelines.segmentation.neck import completed
 from pipelines.stage import (
     GarmentInputs,
     LayoutPredictor,
@@ -34,6 +35,7 @@ from pipelines.types import ParseMap, Size
 from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.fingerprint import item_seed
 from vtonctl.runs.given_or_own import GivenOrOwn, read_artifact
+from vtonctl.runs.item_files import lacks_neck
 from vtonctl.runs.peak_memory import peak_bytes, reset_peak
 from vtonctl.runs.result import ItemOutcome, ProgressSink
 
@@ -78,10 +80,12 @@ class PairInputs:
         image = read_artifact(self.data, Artifact.IMAGE, person)
         inputs = {Artifact.IMAGE: image}
         inputs[Artifact.POSE] = self.pose.find(person, inputs)
-        parse = self.parse.find(person, inputs)
-        published: ParseMap | None = self.parse.given(person)
-        judged_by = parse if published is None else published
         stored = Size(*image.shape[:2])
+        parse = _checked(self.parse.find(person, inputs), stored, person)
+        published: ParseMap | None = self.parse.given(person)
+        judged_by = parse if published is None else _checked(published, stored, person)
+        if published is not None and self.parse.wish != "own" and lacks_neck(self.data.layout):
+            parse = completed(image, parse, inputs[Artifact.POSE])
         how = fit(stored, size or stored)
         cloth = read_artifact(self.data, Artifact.CLOTH, garment)
         return Pair(
@@ -90,10 +94,10 @@ class PairInputs:
             person=PersonInputs(
                 image=fitted(image, how),
                 pose=fitted(inputs[Artifact.POSE], how),
-                parse=fitted(_checked(parse, stored, person), how),
+                parse=fitted(parse, how),
             ),
             garment=GarmentInputs(cloth, self.mask.find(garment, {Artifact.CLOTH: cloth})),
-            judged_by=fitted(_checked(judged_by, stored, person), how),
+            judged_by=fitted(judged_by, how),
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.body import Body25
 from pipelines.labels import LIP20
-from pipelines.segmentation.neck import with_neck
+from pipelines.segmentation.neck import completed, with_neck
 from pipelines.types import Keypoints, ParseMap, Pose
 
 SIZE = (256, 192)
@@ -54,6 +54,20 @@ def test_skin_between_face_and_shirt_becomes_the_neck():
     # nothing else is touched: neither the wall nor what the map knows already
     np.testing.assert_array_equal(made.ids[~NECK], before[~NECK])
     np.testing.assert_array_equal(ids, before)
+
+
+def test_a_completed_map_has_no_unsure_pixels():
+    photo, ids = drawn()
+    ids[ids == LIP20.FACE] = 0
+    before, pale = ParseMap(ids, LIP20), with_neck(photo, ParseMap(ids, LIP20), pose())
+    assert (pale.ids == 255).any(), "no face, no colour to go by"
+    np.testing.assert_array_equal(completed(photo, before, pose()).ids, ids)
+    photo, ids = drawn()
+    found = completed(photo, ParseMap(ids, LIP20), pose()).ids
+    np.testing.assert_array_equal(
+        found == LIP20.NECK, with_neck(photo, ParseMap(ids, LIP20), pose()).ids == LIP20.NECK
+    )
+    assert found.max() < 20
 
 
 def darker(colour: tuple[int, int, int], less: int) -> np.ndarray:
