@@ -2,6 +2,7 @@
 # make test    install, format and lint checks, types, tests
 # make smoke   200 training steps of each try-on network on drawn persons
 # make campaigns  the long tests: kills, stops and starts at many points
+# make reliability  the tests of docs/reliability.md, which is written anew with what they measured
 # make bench   measure speed on the demonstration's photos, or on PHOTOS=FOLDER; with
 #              DATA=FOLDER (a split in the CP-VTON layout) measure quality, too
 # make clean   remove what make made
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS := $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -gt 2 ] && n=2; echo $$n)
 
-.PHONY: demo test smoke campaigns bench clean
+.PHONY: demo test smoke campaigns reliability bench clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -35,9 +36,13 @@ smoke: $(STAMP)
 campaigns: $(STAMP)
 	$(BIN)/pytest -n $(WORKERS) -m slow
 
+reliability: $(STAMP)
+	$(BIN)/python tests/bench/reliability.py -n $(WORKERS)
+
 bench: $(STAMP)
 	$(BIN)/vtonctl demo --out $(OUT)
 	$(BIN)/python tests/bench/start_speed.py
+	$(BIN)/python tests/bench/scale.py
 	$(BIN)/python tests/bench/stage_speed.py $(or $(PHOTOS),$(OUT)/photos)
 	$(BIN)/python tests/bench/whole_job.py $(OUT)/photos $(OUT)/garments
 	$(BIN)/python tests/bench/dask_speed.py $(OUT)/photos $(OUT)/garments

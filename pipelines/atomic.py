@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.errors import StorageError
@@ -16,8 +17,8 @@ _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Put ``data`` under ``path``: the old content or the new one, never a part.
+def write_atomic(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Put ``data``, in one piece or in several, under ``path``: the old content or the new one.
 
     In a store it becomes one object (``pipelines.store_path``). In a folder, missing folders are
     made; a symbolic link at ``path`` is replaced, never followed. Order: temporary file in the
@@ -32,7 +33,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     temporary = path.parent / f".vton-{os.getpid()}-{secrets.token_hex(8)}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_synced(temporary, data)
+        _write_synced(temporary, [data] if isinstance(data, bytes) else data)
         os.replace(temporary, path)  # noqa: PTH105 - the tests of failures inject here
         _sync_folder(path.parent)
     except BaseException as error:
@@ -65,12 +66,13 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def _write_synced(path: Path, pieces: Iterable[bytes]) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
         os.fsync(handle)
     finally:
         os.close(handle)

@@ -29,7 +29,7 @@ import errno
 import io
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -199,10 +199,10 @@ class StorePath:
             raise ValueError(f"{self}: objects are written whole")
         return io.BytesIO(self.read_bytes())
 
-    def write_whole(self, data: bytes) -> None:
+    def write_whole(self, data: bytes | Iterable[bytes]) -> None:
         """Put ``data`` as one object: the old content is there, or the new.
 
-        Raises ``StorageError``.
+        Pieces are collected in memory first. Raises ``StorageError``.
         """
         try:
             if self.protocol == "file":
@@ -210,8 +210,9 @@ class StorePath:
 
                 write_atomic(Path(self.key), data)
                 return
+            whole = data if isinstance(data, bytes) else b"".join(data)
             with asking(str(self)):
-                filesystem(self.protocol).pipe_file(self.key, data)
+                filesystem(self.protocol).pipe_file(self.key, whole)
         except OSError as error:
             raise _not_written(self, error) from error
         finally:

@@ -15,6 +15,24 @@ REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "tests" / "golden"))
 
 
+def pytest_collection_modifyitems(items):
+    """Reports in XML tell which line of ``docs/reliability.md`` a test is of."""
+    for item in items:
+        for mark in item.iter_markers("reliability"):
+            item.user_properties += [("reliability", line) for line in mark.args]
+
+
+@pytest.fixture
+def figure(request):
+    """Tells what was measured: ``figure("3 of 200 redone")``; shown in docs/reliability.md."""
+
+    def tell(text):
+        line = next(request.node.iter_markers("reliability")).args[0]
+        request.node.user_properties.append((f"figure {line}", text))
+
+    return tell
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of the research photographs, which are not part of the project."""

@@ -28,7 +28,7 @@ _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _EXAMPLE = "A line reads: person.jpg garment.jpg"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Pair:
     """A person to be dressed in a garment, with the line of the list it came from.
 

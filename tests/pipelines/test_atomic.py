@@ -47,6 +47,7 @@ def fail_at(monkeypatch, step: str, error: int) -> None:
 @pytest.mark.parametrize("encoding", list(Encoding))
 @pytest.mark.parametrize("step", ["open", "write", "fsync", "close", "replace"])
 @pytest.mark.parametrize("before", [False, True])
+@pytest.mark.reliability("R2")
 def test_failure_at_any_step_leaves_no_broken_file(tmp_path, monkeypatch, step, encoding, before):
     path, data = tmp_path / "folder" / "item.bin", encode(VALUES[encoding], encoding)
     if before:
@@ -65,6 +66,7 @@ def test_failure_at_any_step_leaves_no_broken_file(tmp_path, monkeypatch, step, 
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+@pytest.mark.reliability("R4")
 def test_full_disk_is_told_apart(tmp_path, monkeypatch, code):
     fail_at(monkeypatch, "write", code)
     with pytest.raises(StorageError) as caught:
@@ -80,6 +82,7 @@ def test_short_writes_are_continued(tmp_path, monkeypatch):
     assert (tmp_path / "a.bin").read_bytes() == bytes(range(100))
 
 
+@pytest.mark.reliability("R2")
 def test_order_of_steps(tmp_path, monkeypatch):
     calls = []
 
@@ -98,6 +101,7 @@ def test_order_of_steps(tmp_path, monkeypatch):
     assert calls == ["open", "write", "fsync", "close", "replace", "open", "fsync", "close"]
 
 
+@pytest.mark.reliability("R17")
 def test_a_link_planted_at_the_final_name_is_replaced_not_followed(tmp_path):
     victim = tmp_path / "victim.txt"
     victim.write_bytes(b"precious")
@@ -124,6 +128,7 @@ def test_names_as_long_as_the_file_system_allows(tmp_path):
     assert path.read_bytes() == b"1"
 
 
+@pytest.mark.reliability("R2")
 def test_killed_writer_leaves_only_what_the_next_start_removes(tmp_path):
     code = (
         "import os, sys; from pathlib import Path; from pipelines import atomic\n"

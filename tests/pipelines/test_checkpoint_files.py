@@ -68,6 +68,7 @@ def test_long_lists_are_cut(stored):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.99])
+@pytest.mark.reliability("R18")
 def test_a_truncated_file(stored, share):
     path, _ = stored
     data = path.read_bytes()
@@ -79,6 +80,7 @@ def test_a_truncated_file(stored, share):
         read_metadata(path)
 
 
+@pytest.mark.reliability("R18")
 def test_hostile_headers(tmp_path):
     path = tmp_path / "bad.safetensors"
     overlapping = {
@@ -92,6 +94,7 @@ def test_hostile_headers(tmp_path):
             load_safetensors(path)
 
 
+@pytest.mark.reliability("R18")
 def test_a_pickle_in_disguise_runs_nothing(tmp_path):
     path = tmp_path / "evil.safetensors"
 

@@ -126,6 +126,7 @@ class Trap:
         return os.mkdir, (str(self.path),)
 
 
+@pytest.mark.reliability("R18")
 def test_code_in_a_checkpoint_is_not_run(published, tmp_path):
     sprung = tmp_path / "sprung"
 
@@ -143,6 +144,7 @@ def test_code_in_a_checkpoint_is_not_run(published, tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.999])
+@pytest.mark.reliability("R18")
 def test_truncated_checkpoints_are_refused(published, tmp_path, share):
     path = tmp_path / "cut.pth"
     content = published[0].read_bytes()
@@ -150,6 +152,7 @@ def test_truncated_checkpoints_are_refused(published, tmp_path, share):
     assert refusal(path, tmp_path).code == "damaged_weights"
 
 
+@pytest.mark.reliability("R18")
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     path = tmp_path / "notes.pth"
     path.write_text("# conv1.0.weight\n")
@@ -216,6 +219,7 @@ def test_a_checkpoint_that_takes_too_long_is_given_up(published, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is kept on Linux")
+@pytest.mark.reliability("R18")
 def test_the_reading_process_cannot_take_all_memory():
     code = "from pipelines.checkpoint_legacy import _limit; _limit(64 << 20, 600); "
     for size, wanted in ((16, "made"), (256, "MemoryError")):

@@ -58,6 +58,7 @@ def refusal(folder: Path, data: bytes, name: str = "photo.jpg") -> ItemError:
         ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ],
 )
+@pytest.mark.reliability("R9")
 def test_file_truncated_at_every_64th_byte_is_refused_or_whole(
     tmp_path, portrait, file_format, options
 ):
@@ -76,6 +77,7 @@ def test_file_truncated_at_every_64th_byte_is_refused_or_whole(
     assert refused >= len(range(0, len(data), 64)) - 6
 
 
+@pytest.mark.reliability("R9")
 def test_damaged_bytes_never_escape_as_another_exception(tmp_path, portrait):
     rng = np.random.default_rng(5)
     for file_format in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"):
@@ -91,6 +93,7 @@ def test_damaged_bytes_never_escape_as_another_exception(tmp_path, portrait):
                 assert image.dtype == np.uint8 and image.ndim == 3
 
 
+@pytest.mark.reliability("R10")
 def test_content_counts_and_not_the_name(tmp_path, portrait):
     want = np.asarray(portrait)
     for name in ("photo.jpg", "photo.png", "photo.txt", "photo", "photo.eps"):
@@ -113,6 +116,7 @@ def test_content_counts_and_not_the_name(tmp_path, portrait):
     ],
 )
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo"])
+@pytest.mark.reliability("R10")
 def test_what_is_no_photo_is_refused_whatever_it_is_called(tmp_path, data, found, name):
     error = refusal(tmp_path, data, name)
     assert error.code == "not_an_image"
@@ -120,10 +124,12 @@ def test_what_is_no_photo_is_refused_whatever_it_is_called(tmp_path, data, found
 
 
 @pytest.mark.parametrize("file_format", ["EPS", "PPM", "ICO", "TGA", "JPEG2000", "PDF", "PCX"])
+@pytest.mark.reliability("R10")
 def test_formats_that_pillow_can_write_but_we_do_not_take(tmp_path, portrait, file_format):
     assert refusal(tmp_path, saved(portrait, file_format)).code == "not_an_image"
 
 
+@pytest.mark.reliability("R9")
 def test_empty_and_tiny_files(tmp_path):
     assert refusal(tmp_path, b"").code == "empty"
     assert refusal(tmp_path, saved(Image.new("RGB", (1, 1)), "PNG")).code == "too_small"
@@ -146,6 +152,7 @@ def bomb(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(("width", "height"), [(50_000, 50_000), (8_001, 8_000), (2**31 - 1, 2)])
+@pytest.mark.reliability("R11")
 def test_bomb_is_refused_before_a_pixel_is_decoded(tmp_path, monkeypatch, width, height):
     def decoded(*_):
         raise AssertionError("decoded before the size was judged")
@@ -155,6 +162,7 @@ def test_bomb_is_refused_before_a_pixel_is_decoded(tmp_path, monkeypatch, width,
     assert error.code == "too_large"
 
 
+@pytest.mark.reliability("R11")
 def test_size_limit_is_a_setting(tmp_path, portrait):
     data = saved(portrait, "PNG")
     with pytest.raises(ItemError) as caught:
@@ -163,6 +171,7 @@ def test_size_limit_is_a_setting(tmp_path, portrait):
     assert offered(tmp_path, data, max_pixels=3000).shape == (60, 50, 3)
 
 
+@pytest.mark.reliability("R9")
 def test_files_that_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "folder.jpg").mkdir()
@@ -181,6 +190,7 @@ def test_files_that_are_no_files(tmp_path):
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.reliability("R12")
 def test_all_eight_orientations_give_one_picture(tmp_path, grace_hopper, file_format):
     upright = Image.fromarray(grace_hopper).resize((200, 240))
     turns = Image.Transpose
@@ -200,12 +210,14 @@ def test_all_eight_orientations_give_one_picture(tmp_path, grace_hopper, file_fo
         assert difference <= 2, (number, difference)
 
 
+@pytest.mark.reliability("R12")
 def test_damaged_exif_does_not_cost_the_photo(tmp_path, portrait):
     data = saved(portrait, "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff" + b"\x99" * 40)
     assert offered(tmp_path, data).shape == (60, 50, 3)
 
 
 @pytest.mark.parametrize("encoding", [Encoding.RGB_JPEG, Encoding.RGB_PNG, Encoding.RGB_WEBP])
+@pytest.mark.reliability("R12")
 def test_no_metadata_reaches_the_outputs(tmp_path, portrait, encoding):
     exif = Image.Exif()
     exif[0x010F] = "Camera maker"
@@ -224,6 +236,7 @@ def gray_ramp() -> np.ndarray:
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "I;16", "I", "F"])
+@pytest.mark.reliability("R13")
 def test_gray_modes_become_gray_rgb(tmp_path, mode):
     ramp = gray_ramp()
     if mode == "I;16":
@@ -241,6 +254,7 @@ def test_gray_modes_become_gray_rgb(tmp_path, mode):
 
 @pytest.mark.parametrize("matte", [(255, 255, 255), (10, 200, 30)])
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA-like", "RGB+key", "L+key"])
+@pytest.mark.reliability("R13")
 def test_transparency_lies_on_the_stated_matte(tmp_path, mode, matte):
     red, clear = (200, 40, 40), (0, 0, 0, 0)
     if mode == "RGBA":
@@ -267,16 +281,19 @@ def test_transparency_lies_on_the_stated_matte(tmp_path, mode, matte):
     assert tuple(image[32, 60]) == red
 
 
+@pytest.mark.reliability("R13")
 def test_half_transparent_pixels_are_mixed(tmp_path):
     data = saved(Image.new("RGBA", (64, 64), (0, 0, 0, 128)), "PNG")
     assert offered(tmp_path, data)[0, 0].tolist() == [127, 127, 127]
 
 
+@pytest.mark.reliability("R13")
 def test_cmyk_is_converted(tmp_path, portrait):
     image = offered(tmp_path, saved(portrait.convert("CMYK"), "JPEG", quality=95))
     assert np.abs(image.astype(int) - np.asarray(portrait)).mean() < 3
 
 
+@pytest.mark.reliability("R13")
 def test_animation_gives_its_first_frame(tmp_path):
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "lime", "blue")]
     for file_format, options in (("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {})):
@@ -286,6 +303,7 @@ def test_animation_gives_its_first_frame(tmp_path):
         assert image[30, 30].tolist() == [255, 0, 0], file_format
 
 
+@pytest.mark.reliability("R13")
 def test_colour_profile_is_converted_to_srgb(tmp_path):
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     swapped = ImageCms.ImageCmsProfile(swapped_profile()).tobytes()
@@ -314,11 +332,13 @@ def swapped_profile() -> io.BytesIO:
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="Pillow was built without AVIF")
+@pytest.mark.reliability("R10")
 def test_avif(tmp_path, portrait):
     image = offered(tmp_path, saved(portrait, "AVIF", quality=95))
     assert np.abs(image.astype(int) - np.asarray(portrait)).mean() < 6
 
 
+@pytest.mark.reliability("R10")
 def test_heif_is_read_or_its_extra_is_named(tmp_path, monkeypatch):
     head = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(64)
     assert refusal(tmp_path, head).code in {"unreadable", "not_an_image"}

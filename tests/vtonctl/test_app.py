@@ -80,6 +80,7 @@ def photos(tmp_path):
     ids=lambda value: value.name if isinstance(value, ExitCode) else "",
 )
 @pytest.mark.parametrize("flags", [(), ("--json",)], ids=["words", "json"])
+@pytest.mark.reliability("R22")
 def test_each_exit_code(monkeypatch, photos, capsys, behaviour, code, flags):
     fake_run(monkeypatch, behaviour)
     assert app.run(["preprocess", str(photos), *flags]) == code
@@ -96,6 +97,7 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch, photos, capsys):
     assert "interrupted after 1 s: 1 made; the same command again" in capsys.readouterr().out
 
 
+@pytest.mark.reliability("R22")
 def test_exit_4_when_a_result_is_flagged_and_that_was_asked(monkeypatch, tmp_path, capsys):
     module = types.ModuleType("vtonctl.runs.tryon")
     module.run_tryon = lambda request, options, sink: RunResult(
@@ -119,6 +121,7 @@ def test_exit_4_when_a_result_is_flagged_and_that_was_asked(monkeypatch, tmp_pat
         ["tryon", "root", "--persons", "p"],
     ],
 )
+@pytest.mark.reliability("R22")
 def test_wrong_use_is_2_and_says_where_to_read(arguments, capsys):
     assert app.run(arguments) == ExitCode.USAGE
     shown = capsys.readouterr()
@@ -127,6 +130,7 @@ def test_wrong_use_is_2_and_says_where_to_read(arguments, capsys):
 
 
 @pytest.mark.parametrize("flags", [["--jobs", "-1"], ["--size", "wide"], ["--device", "tpu"]])
+@pytest.mark.reliability("R22")
 def test_a_bad_value_is_64_and_named(photos, capsys, flags):
     assert app.run(["preprocess", str(photos), *flags]) == ExitCode.CONFIG
     assert flags[1] in capsys.readouterr().err
@@ -141,12 +145,14 @@ def test_a_gpu_that_is_not_there_is_64_and_never_a_fall_back(monkeypatch, photos
     assert "sees the CPU only" in capsys.readouterr().err
 
 
+@pytest.mark.reliability("R22")
 def test_a_missing_folder_is_66_and_named(tmp_path, capsys):
     missing = tmp_path / "nowhere"
     assert app.run(["preprocess", str(missing)]) == ExitCode.INPUT
     assert str(missing) in capsys.readouterr().err
 
 
+@pytest.mark.reliability("R23")
 def test_errors_are_json_too(tmp_path, capsys):
     assert app.run(["preprocess", str(tmp_path / "nowhere"), "--json"]) == ExitCode.INPUT
     document = json.loads(capsys.readouterr().out)
@@ -215,6 +221,7 @@ def test_every_command_has_help_with_an_example(command, capsys):
     assert "--json" in page and "--log-file" in page
 
 
+@pytest.mark.reliability("R21")
 def test_a_reader_that_goes_away_is_no_error():
     done = python("""
         import subprocess, sys

@@ -10,6 +10,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+import pytest
 import typer.main
 
 from vtonctl import app
@@ -93,6 +94,9 @@ def shown(value):
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+RELIABILITY = REPO / "docs" / "reliability.md"
+
+
 def cli_page():
     sections = [section(name, command) for name, command in commands().items()]
     return "\n".join([HEAD, *sections, settings_section()])
@@ -113,6 +117,7 @@ def test_the_command_line_page_is_up_to_date():
     assert published("cli.md", cli_page()) == cli_page(), "see the docstring of this file"
 
 
+@pytest.mark.reliability("R23")
 def test_the_published_schema_is_up_to_date():
     """Fields and which are always there; wording may differ between releases of pydantic."""
 
@@ -135,6 +140,7 @@ def test_every_command_of_the_app_is_documented():
     assert tuple(dict.fromkeys(name.partition(" ")[0] for name in commands())) == app.COMMANDS
 
 
+@pytest.mark.reliability("R23")
 def test_the_schema_knows_every_document():
     definitions = schema()["$defs"]
     assert {d.__name__ for d in DOCUMENTS} <= set(definitions)
@@ -160,3 +166,9 @@ def test_links_in_the_documentation_lead_somewhere():
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_promise_of_reliability_has_a_row():
+    rows = re.findall(r"^\| (R\d+) \|(.+)\| (\d+) \|(.+)\|$", RELIABILITY.read_text(), re.MULTILINE)
+    assert [row[0] for row in rows] == [f"R{number}" for number in range(1, 27)]
+    assert all(int(tests) > 0 and words.strip() and told.strip() for _, words, tests, told in rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from vtonctl.runs.fingerprint import fingerprint
 from vtonctl.runs.requests import RunOptions
 from vtonctl.runs.schedule import Job, Schedule
 from vtonctl.runs.stop import Stop
-from vtonctl.runs.tasks import ChainTask, Outcome, StageSpec, Task
+from vtonctl.runs.tasks import ChainTask, Deferred, Outcome, StageSpec, Task
 from vtonctl.runs.worker_entry import run_task, warm_up
 
 GRACE_S = 8.0
@@ -168,10 +168,14 @@ def _read_source(path: Path) -> dict[str, FileState]:
     return {}
 
 
-def _folders(tasks: Iterable[Task]) -> tuple[Path, ...]:
+def _folders(tasks: Sequence[Task]) -> tuple[Path, ...]:
     """What every worker must see."""
+    if isinstance(tasks, Deferred):
+        return tasks.folders
     return tuple(dict.fromkeys(folder for task in tasks for folder in task.folders))
 
 
-def _distinct_specs(tasks: Iterable[Task]) -> tuple[StageSpec, ...]:
+def _distinct_specs(tasks: Sequence[Task]) -> tuple[StageSpec, ...]:
+    if isinstance(tasks, Deferred):
+        return tasks.specs
     return tuple({spec.key: spec for task in tasks for spec in task.specs}.values())

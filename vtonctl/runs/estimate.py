@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from statistics import median
 
 from vtonctl.executors.local import usable_cores
 from vtonctl.runs.ledger import Ledger
 
 
-def estimate_s(ledger: Ledger, scope: str, stages: Iterable[str], jobs: int) -> float | None:
-    """Seconds for one entry per item and stage to do; None if a stage was never timed."""
+def estimate_s(ledger: Ledger, scope: str, to_do: Mapping[str, int], jobs: int) -> float | None:
+    """Seconds for so many items of each stage to do; None if a stage was never timed."""
     total = 0.0
-    for stage, count in Counter(stages).items():
+    for stage, count in to_do.items():
+        if not count:
+            continue
         durations = ledger.seconds(scope, stage)
         if not durations:
             return None

@@ -9,6 +9,8 @@ from typing import Any
 
 from pipelines.stage import StageInfo
 
+_in_order = json.JSONEncoder(sort_keys=True).encode
+
 
 def fingerprint(
     info: StageInfo, params: Mapping[str, Any], inputs: Mapping[str, str], weights: str = ""
@@ -25,7 +27,7 @@ def fingerprint(
         "weights": weights,
         "inputs": dict(inputs),
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_in_order(facts).encode()).hexdigest()
 
 
 def item_seed(person: str, garment: str, seed: int, pose: str = "") -> int:

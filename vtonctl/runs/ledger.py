@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,37 +22,16 @@ from pipelines.errors import StorageError
 from pipelines.store_path import place
 from vtonctl.runs import journal
 from vtonctl.runs.filehash import FileState
+from vtonctl.runs.ledger_schema import COPIED_BY_A_READER, MIGRATIONS, ROWS_OF_A_READER
 from vtonctl.runs.rundir import RunDir
 
-_ROWS = """
-CREATE TABLE rows (
-    scope TEXT NOT NULL, stage TEXT NOT NULL, item TEXT NOT NULL,
-    status TEXT NOT NULL, seconds REAL NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (scope, stage, item)
-) WITHOUT ROWID
-"""
-_FILES = """
-CREATE TABLE files (
-    path BLOB PRIMARY KEY, sha256 TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL
-) WITHOUT ROWID
-"""
-_SOURCES = """
-CREATE TABLE sources (
-    scope TEXT NOT NULL, subject TEXT NOT NULL, item TEXT NOT NULL, path BLOB NOT NULL,
-    PRIMARY KEY (scope, subject, item)
-) WITHOUT ROWID
-"""
-_RUNS = """
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY, command TEXT NOT NULL, request TEXT NOT NULL,
-    started TEXT NOT NULL, ended TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT ''
-)
-"""
-MIGRATIONS = (_ROWS, _FILES, _SOURCES, _RUNS)
-"""Applied in order; ``PRAGMA user_version`` counts those a ledger has. Only ever append."""
+_NEWER = "it was written by a newer vtonctl"
+_CACHE_KIB = 32_000
+_ROWS_AT_ONCE = 5000
+_encode = json.JSONEncoder(default=asdict).encode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """What is known of one stage of one item; fields as in ``vtonctl.runs.tasks.Outcome``."""
 
@@ -76,7 +56,12 @@ class Row:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(asdict(self))
+        body = {name: getattr(self, name) for name in _FIELDS}
+        body["outputs"] = {
+            name: (path, asdict(state) if state else None)
+            for name, (path, state) in self.outputs.items()
+        }
+        return _encode(body)
 
     @classmethod
     def from_json(cls, text: str) -> Row:
@@ -87,6 +72,9 @@ class Row:
             for name, (path, state) in body.pop("outputs").items()
         }
         return cls(**body, outputs=outputs)
+
+
+_FIELDS = tuple(each.name for each in fields(Row))
 
 
 @dataclass(frozen=True)
@@ -107,12 +95,34 @@ class Ledger:
     def __init__(self, database: sqlite3.Connection, rundir: RunDir, *, keep: bool) -> None:
         self._db, self._rundir = database, rundir
         self._journal = journal.Journal(rundir.journal) if keep else None
+        self._results_hold = True
+        self._when_closed = ExitStack()
 
     def rows(self, scope: str) -> dict[tuple[str, str], Row]:
         """All rows of a scope by (stage, item)."""
-        found = self._db.execute("SELECT body FROM rows WHERE scope = ?", (scope,))
-        made = (Row.from_json(body) for (body,) in found)
-        return {(row.stage, row.item): row for row in made}
+        return {(row.stage, row.item): row for row in self.each_row(scope)}
+
+    def each_row(self, scope: str, *, without: str = "") -> Iterator[Row]:
+        """All rows of a scope but those of one status, sorted by stage and item."""
+        query = """
+            SELECT stage, item, body FROM rows WHERE scope = ? AND (stage, item) > (?, ?)
+            AND status <> ? ORDER BY scope, stage, item LIMIT ?
+        """
+        last = ("", "")
+        # a reader that took long would keep a run from writing
+        while found := self._db.execute(query, (scope, *last, without, _ROWS_AT_ONCE)).fetchall():
+            for _, _, body in found:
+                yield Row.from_json(body)
+            last = found[-1][:2]
+
+    def some_rows(self, scope: str, stages: Iterable[str], items: Iterable[str]) -> list[Row]:
+        """What rows there are of these stages of these items."""
+        query = """
+            SELECT body FROM rows WHERE scope = ? AND stage IN (SELECT value FROM json_each(?))
+            AND item IN (SELECT value FROM json_each(?))
+        """
+        asked = (scope, json.dumps(list(stages)), json.dumps(list(items)))
+        return [Row.from_json(body) for (body,) in self._db.execute(query, asked).fetchall()]
 
     def record(self, scope: str, rows: Iterable[Row]) -> None:
         """Write rows, replacing older ones of the same stage and item."""
@@ -125,7 +135,11 @@ class Ledger:
             for row, line in zip(rows, lines, strict=True)
         ]
         with self._writing() as db:
-            db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", values)
+            db.executemany("INSERT OR REPLACE INTO main.rows VALUES (?, ?, ?, ?, ?, ?)", values)
+            if self._results_hold:
+                results = os.fsencode(str(self._rundir.results))
+                db.execute("DELETE FROM files WHERE path = ?", (results,))
+        self._results_hold = False
         if self._journal:
             self._journal.append(scope, lines)
 
@@ -145,6 +159,17 @@ class Ledger:
         if values:
             with self._writing() as db:
                 db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", values)
+
+    def results(self) -> FileState | None:
+        """The list of results as it was written, if no row has been recorded since."""
+        query = "SELECT sha256, size, mtime_ns FROM files WHERE path = ?"
+        found = self._db.execute(query, (os.fsencode(str(self._rundir.results)),)).fetchone()
+        return FileState(*found) if found else None
+
+    def results_written(self, state: FileState) -> None:
+        """The list of results has all rows; until the next row is recorded."""
+        self.remember({str(self._rundir.results): state})
+        self._results_hold = True
 
     def sources(self, scope: str, subject: str) -> dict[str, Path]:
         """The photo of each item that was made from one."""
@@ -182,11 +207,16 @@ class Ledger:
     def close(self) -> None:
         """Close; the journal is compacted if it has grown."""
         if self._journal:
-            count = self._db.execute("SELECT count(*) FROM rows").fetchone()[0]
-            if self._journal.has_grown(count):
+            query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+            if self._journal.has_grown(self._db.execute(query).fetchone()[0]):
                 self._journal.rewrite(self._db.execute("SELECT scope, body FROM rows"))
             self._journal.close()
         self._db.close()
+        self._when_closed.close()
+
+    def when_closed(self, call: Callable[[], object]) -> None:
+        """Call this once the database has been closed."""
+        self._when_closed.callback(call)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -211,38 +241,58 @@ def open_ledger(rundir: RunDir, note: Callable[[str], None]) -> Ledger:
         aside = _set_aside(path)
         note(f"{path} was damaged ({error}); it is kept as {aside.name}")
         database = _checked(path)
-    if not database.execute("SELECT count(*) FROM rows").fetchone()[0]:
+    if not database.execute("SELECT EXISTS (SELECT 1 FROM rows)").fetchone()[0]:
         if restored := _restore(database, rundir.journal):
             note(f"{path}: {restored} rows restored from {rundir.journal.name}")
     return Ledger(database, rundir, keep=True)
 
 
 def read_ledger(rundir: RunDir) -> Ledger:
-    """A copy in memory: nothing on disk is touched, whatever is done with it."""
-    memory = sqlite3.connect(":memory:")
+    """To read only: nothing on disk is touched; what is written to it is forgotten with it.
+
+    Rows stay on disk until they are asked for. Raises ``StorageError``.
+    """
+    memory = sqlite3.connect(":memory:", uri=True, timeout=5)
+    with ExitStack() as undo:
+        undo.callback(memory.close)
+        try:
+            _migrate(memory)
+            if rundir.ledger.exists():
+                _attach(memory, rundir.ledger, undo)
+        except sqlite3.DatabaseError as error:
+            raise _cannot_open(rundir.ledger, error) from error
+        ledger = Ledger(memory, rundir, keep=False)
+        ledger.when_closed(undo.pop_all().close)
+    return ledger
+
+
+def _attach(memory: sqlite3.Connection, path: Path, undo: ExitStack) -> None:
     try:
-        if rundir.ledger.exists():
-            _copy_into(memory, rundir.ledger)
-        _migrate(memory)
-    except sqlite3.DatabaseError as error:
-        raise _cannot_open(rundir.ledger, error) from error
-    return Ledger(memory, rundir, keep=False)
-
-
-def _copy_into(memory: sqlite3.Connection, path: Path) -> None:
-    with suppress(sqlite3.OperationalError), closing(_read_only(path)) as disk:
-        disk.backup(memory)
-        return
-    # a run that was killed left a journal that only a writer may roll back: do so in a copy
-    with tempfile.TemporaryDirectory() as folder:
+        _attach_read_only(memory, path)
+    except sqlite3.OperationalError:
+        # a run that was killed left a journal that only a writer may roll back, or an earlier
+        # version wrote it: do what is to do in a copy
+        with suppress(sqlite3.OperationalError):
+            memory.execute("DETACH disk")
+        folder = Path(undo.enter_context(tempfile.TemporaryDirectory()))
         for file in path.parent.glob(path.name + "*"):
-            (Path(folder) / file.name).write_bytes(file.read_bytes())
-        with closing(sqlite3.connect(Path(folder) / path.name)) as disk:
-            disk.backup(memory)
+            shutil.copyfile(file, folder / file.name)
+        with closing(sqlite3.connect(folder / path.name)) as copy:
+            _migrate(copy)
+        _attach_read_only(memory, folder / path.name)
+    with memory:
+        for statement in COPIED_BY_A_READER:
+            memory.execute(statement)
+    memory.execute(ROWS_OF_A_READER)
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
+def _attach_read_only(memory: sqlite3.Connection, path: Path) -> None:
+    memory.execute("ATTACH ? AS disk", (f"{path.resolve().as_uri()}?mode=ro",))
+    version = memory.execute("PRAGMA disk.user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise sqlite3.DatabaseError(_NEWER)
+    if version < len(MIGRATIONS):
+        raise sqlite3.OperationalError("it was written by an earlier vtonctl")
 
 
 def _checked(path: Path) -> sqlite3.Connection:
@@ -252,6 +302,7 @@ def _checked(path: Path) -> sqlite3.Connection:
         # as safe as deleting the rollback journal, without syncing the folder for every row; WAL
         # would leave files behind that a reader has to write to
         database.execute("PRAGMA journal_mode = PERSIST")
+        database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(found)
@@ -265,7 +316,7 @@ def _checked(path: Path) -> sqlite3.Connection:
 def _migrate(database: sqlite3.Connection) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
-        raise sqlite3.OperationalError("it was written by a newer vtonctl")
+        raise sqlite3.OperationalError(_NEWER)
     for number, statement in enumerate(MIGRATIONS[version:], start=version + 1):
         with database:
             database.execute("BEGIN IMMEDIATE")
@@ -283,16 +334,20 @@ def _set_aside(path: Path) -> Path:
 
 
 def _restore(database: sqlite3.Connection, path: Path) -> int:
-    rows = {}
+    with database:
+        # a later line of a row replaces an earlier one
+        database.executemany(
+            "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", _readable(path)
+        )
+    found: int = database.execute("SELECT count(*) FROM rows").fetchone()[0]
+    return found
+
+
+def _readable(path: Path) -> Iterator[tuple[str, str, str, str, float, str]]:
     for scope, body in journal.read(path):
         with suppress(ValueError, TypeError, KeyError, AttributeError):
             row = Row.from_json(body)
-            rows[scope, row.stage, row.item] = (row.status, row.seconds, body)
-    with database:
-        database.executemany(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)", [k + v for k, v in rows.items()]
-        )
-    return len(rows)
+            yield scope, row.stage, row.item, row.status, row.seconds, body
 
 
 def _cannot_open(path: Path, error: sqlite3.Error) -> StorageError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from functools import cached_property
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 from pipelines.datasets.naming import require_distinct, tryon_id
 from pipelines.datasets.pairs import make_pairs, read_pairs
@@ -16,18 +17,32 @@ from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.filehash import is_unchanged
 from vtonctl.runs.fingerprint import fingerprint, item_seed
 from vtonctl.runs.ledger import Row
+from vtonctl.runs.ledger_rows import LedgerRows
 from vtonctl.runs.plan import ChainPlanner, Item, Planned
 from vtonctl.runs.requests import TryOnRequest
 from vtonctl.runs.root_lists import read_frame
 from vtonctl.runs.rundir import RunDir
 from vtonctl.runs.target_poses import INPUT, needed
-from vtonctl.runs.tasks import NativeSource, PairTask, PoseSource, StageSpec, pair_names
+from vtonctl.runs.tasks import (
+    Deferred,
+    NativeSource,
+    PairTask,
+    PoseSource,
+    StageSpec,
+    Task,
+    pair_names,
+)
 
 STAGE = "tryon"
 TILE = 20
 """Garments that are worn by all persons before the next ones are; a worker keeps as many."""
 
+_PAIRS_AT_ONCE = 1000
 _SUBJECTS = {Artifact.CLOTH: Subject.GARMENT, Artifact.CLOTH_MASK: Subject.GARMENT}
+
+
+Entry = tuple[int, str, str, PoseSource | None]
+"""Tile, person, garment and pose (None: their own)."""
 
 
 def find_pairs(
@@ -59,18 +74,30 @@ def in_good_order(pairs: Sequence[tuple[str, str]]) -> list[tuple[int, str, str]
     return sorted(keyed, key=lambda k: (k[0], people[k[1]], ranks[k[2]]))
 
 
-def in_poses(
-    order: Sequence[tuple[int, str, str]], poses: Sequence[PoseSource]
-) -> list[tuple[int, str, str, PoseSource | None]]:
+def in_poses(order: Sequence[tuple[int, str, str]], poses: Sequence[PoseSource]) -> list[Entry]:
     """Pairs in good order, each in every pose; (tile, person, garment, None) without poses.
 
     A person takes one pose after the other in all garments of a tile.
     """
-    found: list[tuple[int, str, str, PoseSource | None]] = []
+    found: list[Entry] = []
     for _, group in groupby(order, key=lambda entry: entry[:2]):
         pairs = list(group)
         found += [(*pair, pose) for pose in poses or (None,) for pair in pairs]
     return found
+
+
+def group_of(tile: int, person: str) -> str:
+    """The name of the pairs that are best dressed by one worker."""
+    return f"{tile}/{person}"
+
+
+class _Asked(NamedTuple):
+    """What a pair is made from and with."""
+
+    inputs: dict[str, str]
+    native: NativeSource | None
+    seed: int
+    fingerprint: str
 
 
 @dataclass
@@ -81,7 +108,7 @@ class PairPlanner:
     spec: StageSpec
     seed: int
     retry_failed: bool
-    rows: Mapping[tuple[str, str], Row]
+    rows: LedgerRows
     chains: ChainPlanner
     """Tells the state of a person's or garment's files."""
     sources: Mapping[str, Path]
@@ -89,23 +116,81 @@ class PairPlanner:
     pending: frozenset[tuple[Subject, str]] = frozenset()
     """Items whose files this run would make first (in a dry run)."""
     _items: dict[tuple[Subject, str], Item] = field(default_factory=dict)
+    _of_persons: dict[str, tuple[dict[str, str], str]] = field(default_factory=dict)
+    _of_garments: dict[str, tuple[dict[str, str], str]] = field(default_factory=dict)
+
+    @cached_property
+    def _out(self) -> RunDir:
+        return RunDir(self.request.out)
+
+    def plan_all(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Planned, bool]]:
+        """Each pair with what ``plan`` tells of it, in order."""
+        rest = iter(entries)
+        while some := list(islice(rest, _PAIRS_AT_ONCE)):
+            names = [tryon_id(p, g, pose.name if pose else "") for _, p, g, pose in some]
+            self.rows.read_ahead([STAGE], names)
+            for entry in some:
+                yield entry, *self.plan(*entry[1:])
 
     def plan(
-        self, tile: int, person: str, garment: str, pose: PoseSource | None = None
-    ) -> tuple[Planned, PairTask | None]:
-        """The state of a pair (in a pose), and its task if there is something to do."""
+        self, person: str, garment: str, pose: PoseSource | None = None
+    ) -> tuple[Planned, bool]:
+        """The state of a pair (in a pose), and whether ``task`` has something to do for it."""
         name = tryon_id(person, garment, pose.name if pose else "")
         row, names = self.rows.get((STAGE, name)), pair_names(person, garment, pose)
         if pose and pose.problem:
-            return Planned(name, STAGE, "blocked", row, pose.problem, names), None
-        if {(Subject.PERSON, person), (Subject.GARMENT, garment)} & self.pending:
-            return Planned(name, STAGE, "to_do", row), None
-        inputs, reason = self._inputs(person, garment)
+            return Planned(name, STAGE, "blocked", row, pose.problem, names), False
+        if self.pending and (
+            (Subject.PERSON, person) in self.pending or (Subject.GARMENT, garment) in self.pending
+        ):
+            return Planned(name, STAGE, "to_do", row), False
+        _, reason = self._inputs(person, garment)
         if reason:
             items = (self._item(Subject.PERSON, person), self._item(Subject.GARMENT, garment))
             waiting = any(item.blocked_by(self.spec) == "waiting" for item in items)
             state = "waiting" if waiting else "blocked"
-            return Planned(name, STAGE, state, row, reason, names), None
+            return Planned(name, STAGE, state, row, reason, names), False
+        if row and row.fingerprint == self._ask(person, garment, pose).fingerprint:
+            if row.status == "done" and self._is_whole(row):
+                return Planned(name, STAGE, "current", row), False
+            if row.status in ("failed", "poison") and not self.retry_failed:
+                return Planned(name, STAGE, row.status, row), False
+        out = self._out.result(name, f".{self.request.image_format}")
+        if not (row and "result" in row.outputs) and out.exists():
+            reason = f"{out} is there already, and no run has made it"
+            return Planned(name, STAGE, "blocked", row, reason, names), False
+        return Planned(name, STAGE, "to_do", row), True
+
+    def task(
+        self, tile: int, person: str, garment: str, pose: PoseSource | None = None
+    ) -> PairTask:
+        """What a worker has to do for a pair that is to do."""
+        asked = self._ask(person, garment, pose)
+        return PairTask(
+            item=tryon_id(person, garment, pose.name if pose else ""),
+            person=person,
+            garment=garment,
+            root=self.request.root,
+            split=self.request.split,
+            layout=self.request.layout,
+            out=self.request.out,
+            spec=self.spec,
+            fingerprint=asked.fingerprint,
+            inputs=asked.inputs,
+            seed=asked.seed,
+            image_format=self.request.image_format,
+            quality=self.request.quality,
+            save_stages=self.request.save_stages,
+            native=asked.native,
+            group=group_of(tile, person),
+            flags=self._flags(person, garment),
+            parser=self._parser(person),
+            pose=pose,
+        )
+
+    def _ask(self, person: str, garment: str, pose: PoseSource | None) -> _Asked:
+        """What a pair is made from and with; its inputs are there."""
+        inputs, _ = self._inputs(person, garment)
         native = self._native(person) if self.request.native else None
         if native:
             inputs[Artifact.SOURCE.value] = native.sha256
@@ -115,37 +200,7 @@ class PairPlanner:
             inputs[INPUT] = pose.sha256
             params |= needed(pose)
         mark = fingerprint(self.spec.info, params, inputs, self.spec.weights)
-        if row and row.fingerprint == mark:
-            if row.status == "done" and self._is_whole(row):
-                return Planned(name, STAGE, "current", row), None
-            if row.status in ("failed", "poison") and not self.retry_failed:
-                return Planned(name, STAGE, row.status, row), None
-        out = RunDir(self.request.out).result(name, f".{self.request.image_format}")
-        if out.exists() and not (row and "result" in row.outputs):
-            reason = f"{out} is there already, and no run has made it"
-            return Planned(name, STAGE, "blocked", row, reason, names), None
-        task = PairTask(
-            item=name,
-            person=person,
-            garment=garment,
-            root=self.request.root,
-            split=self.request.split,
-            layout=self.request.layout,
-            out=self.request.out,
-            spec=self.spec,
-            fingerprint=mark,
-            inputs=inputs,
-            seed=seed,
-            image_format=self.request.image_format,
-            quality=self.request.quality,
-            save_stages=self.request.save_stages,
-            native=native,
-            group=f"{tile}/{person}",
-            flags=self._flags(person, garment),
-            parser=self._parser(person),
-            pose=pose,
-        )
-        return Planned(name, STAGE, "to_do", row), task
+        return _Asked(inputs, native, seed, mark)
 
     def _flags(self, person: str, garment: str) -> tuple[str, ...]:
         """Doubts that the stages had about what the system takes."""
@@ -172,11 +227,24 @@ class PairPlanner:
 
     def _inputs(self, person: str, garment: str) -> tuple[dict[str, str], str]:
         """Hashes of what the system takes, or why one of them cannot be had."""
+        of_person, missing = self._inputs_of(Subject.PERSON, person, self._of_persons)
+        of_garment, lacking = self._inputs_of(Subject.GARMENT, garment, self._of_garments)
+        return {**of_person, **of_garment}, missing or lacking
+
+    def _inputs_of(
+        self, subject: Subject, name: str, known: dict[str, tuple[dict[str, str], str]]
+    ) -> tuple[dict[str, str], str]:
+        """The same of one item, found out once however many pairs it is in."""
+        if name not in known:
+            known[name] = self._find_inputs(subject, name)
+        return known[name]
+
+    def _find_inputs(self, subject: Subject, name: str) -> tuple[dict[str, str], str]:
         found: dict[str, str] = {}
+        item = self._item(subject, name)
         for artifact in self.spec.info.inputs:
-            subject = _SUBJECTS.get(artifact, Subject.PERSON)
-            name = garment if subject is Subject.GARMENT else person
-            item = self._item(subject, name)
+            if _SUBJECTS.get(artifact, Subject.PERSON) is not subject:
+                continue
             if artifact in item.lost:
                 return {}, f"{subject.value} {name}: {item.lost[artifact]}"
             if artifact not in item.known:
@@ -211,3 +279,50 @@ class PairPlanner:
             state is not None and is_unchanged(self.request.out / path, state) is not None
             for path, state in wanted
         )
+
+
+class PairTasks(Deferred):
+    """The tasks of pairs, each made when a worker is to get it."""
+
+    def __init__(
+        self, planner: PairPlanner, entries: Sequence[Entry], poses: Sequence[PoseSource]
+    ) -> None:
+        self._planner, self._entries, self._poses = planner, entries, poses
+
+    def __len__(self) -> int:
+        """Number of tasks."""
+        return len(self._entries)
+
+    @overload
+    def __getitem__(self, number: int) -> PairTask: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Task]: ...
+    def __getitem__(self, number: int | slice) -> PairTask | list[Task]:
+        """The task of this number, made anew."""
+        if isinstance(number, slice):
+            return [self._planner.task(*entry) for entry in self._entries[number]]
+        return self._planner.task(*self._entries[number])
+
+    @property
+    def specs(self) -> tuple[StageSpec, ...]:
+        """The system, and what finds the poses in photos."""
+        finders = (pose.finder for pose in self._poses if pose.finder)
+        return tuple({spec.key: spec for spec in (self._planner.spec, *finders)}.values())
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Of the data set and of the results."""
+        return (self._planner.request.root, self._planner.request.out)
+
+    def groups(self) -> Iterator[str]:
+        """Pairs of one person in one tile of garments."""
+        for (tile, person), group in groupby(self._entries, key=lambda entry: entry[:2]):
+            name = group_of(tile, person)
+            yield from (name for _ in group)
+
+    def files(self) -> Iterator[tuple[str, str, dict[str, str]]]:
+        """What they will write: stage, item, output name -> file relative to the results."""
+        suffix = self._planner.request.image_format
+        for _, person, garment, pose in self._entries:
+            item = tryon_id(person, garment, pose.name if pose else "")
+            yield STAGE, item, {"result": f"{item}.{suffix}"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pipelines.layout import Artifact
 from pipelines.stage import Subject
@@ -16,13 +17,20 @@ from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.filehash import HashCache, is_unchanged
 from vtonctl.runs.fingerprint import fingerprint
 from vtonctl.runs.ledger import Row
+from vtonctl.runs.ledger_rows import LedgerRows
 from vtonctl.runs.result import ItemOutcome
 from vtonctl.runs.tasks import ChainTask, StageSpec, Step
 
+KEPT = ("current", "failed", "poison")
+"""States of what a run leaves as an earlier one left it."""
+# shared by millions of items, and never changed
+_NOTHING: Mapping[str, Any] = {}
+_MADE_BEFORE = {"made_before": True}
+_NEVER_MADE = {"made_before": False}
 NOT_RUN = "run vtonctl preprocess on the root"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Planned:
     """One stage of one item: what its state is before the run."""
 
@@ -38,9 +46,26 @@ class Planned:
     """What is recorded with it if it is blocked."""
 
     def outcome(self) -> ItemOutcome:
-        """What is told of a step that the run did not do."""
-        made_before = self.row is not None and self.row.status == "done"
-        return ItemOutcome(self.item, self.stage, "pending", record={"made_before": made_before})
+        """What is told of a step that the run did not do: nothing was to do, or it still is."""
+        row = self.row
+        if self.state not in KEPT:
+            made_before = row is not None and row.status == "done"
+            record = _MADE_BEFORE if made_before else _NEVER_MADE
+            return ItemOutcome(self.item, self.stage, "pending", record=record)
+        if row is None:
+            return ItemOutcome(self.item, self.stage, self.state, record=_NOTHING)
+        return ItemOutcome(
+            item=self.item,
+            stage=self.stage,
+            status=self.state,
+            code=row.code,
+            message=row.message,
+            hint=row.hint,
+            flags=tuple(row.flags),
+            score=row.score,
+            seconds=row.seconds,
+            record=_NOTHING if self.state == "current" else row.record,
+        )
 
 
 @dataclass
@@ -76,7 +101,7 @@ class ChainPlanner:
     def __init__(
         self,
         data: DataRoot,
-        rows: Mapping[tuple[str, str], Row],
+        rows: LedgerRows,
         hashes: HashCache,
         specs: Sequence[StageSpec],
         *,
@@ -103,9 +128,10 @@ class ChainPlanner:
                     item.known[Artifact.SOURCE] = state.sha256
                 else:
                     item.pending.add(Artifact.SOURCE)
-        for spec in self.specs:
-            if spec.info.subject is subject:
-                item.planned.append(self._step(item, spec))
+        specs = [spec for spec in self.specs if spec.info.subject is subject]
+        self.rows.read_ahead([spec.info.name for spec in specs], [name])
+        for spec in specs:
+            item.planned.append(self._step(item, spec))
         return item
 
     def task(self, item: Item) -> ChainTask | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,7 @@ def prepare(
         tasks = [] if session.options.dry_run else _claimed(session, planner, items)
     if "parse" in to_do and parse.choice.reason:
         session.sink.note(parse.choice.reason)
-    estimate = estimate_s(session.ledger, data.scope, to_do, session.options.jobs)
+    estimate = estimate_s(session.ledger, data.scope, Counter(to_do), session.options.jobs)
     if not session.options.dry_run:
         run_tasks(tasks, session.options, session.stop, recorder.record)
         write_root_lists(session, data)
@@ -163,13 +164,11 @@ def _announce(
     """Tell what is to do, note what cannot be done; the stage of each step to do."""
     recorder = session.recorder(data.scope)
     planned = [p for item in items for p in item.planned if p.stage in runnable]
-    for entry in planned:
-        if entry.state in ("current", "failed", "poison"):
-            recorder.keep(entry.row, entry.stage, entry.item, entry.state)
     to_do = [entry.stage for entry in planned if entry.state == "to_do"]
+    current = Counter(entry.stage for entry in planned if entry.state == "current")
+    counts = Counter(to_do)
     for stage in dict.fromkeys(entry.stage for entry in planned):
-        current = sum(e.stage == stage and e.state == "current" for e in planned)
-        session.sink.planned(stage, to_do.count(stage), current)
+        session.sink.planned(stage, counts[stage], current[stage])
     recorder.block([entry for entry in planned if entry.state in ("blocked", "waiting")])
     return to_do
 

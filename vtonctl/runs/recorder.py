@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from vtonctl.runs.filehash import FileState, HashCache, is_unchanged
-from vtonctl.runs.ledger import Ledger, Row
+from vtonctl.runs.ledger import Row
+from vtonctl.runs.ledger_rows import LedgerRows
 from vtonctl.runs.plan import Planned
 from vtonctl.runs.result import ItemOutcome, ProgressSink
 from vtonctl.runs.tasks import ChainTask, Outcome, StageSpec, Task
+
+_ROWS_AT_ONCE = 5000
 
 
 class Recorder:
@@ -18,16 +22,14 @@ class Recorder:
 
     def __init__(
         self,
-        ledger: Ledger,
-        scope: str,
+        rows: LedgerRows,
         root: Path,
         sink: ProgressSink,
-        rows: dict[tuple[str, str], Row],
         *,
         hashes: HashCache | None = None,
         dry_run: bool = False,
     ) -> None:
-        self._ledger, self._scope, self._root, self._sink = ledger, scope, root, sink
+        self._root, self._sink = root, sink
         self._hashes, self._dry_run = hashes, dry_run
         self.rows = rows
         self.outcomes: dict[tuple[str, str], ItemOutcome] = {}
@@ -37,13 +39,20 @@ class Recorder:
 
         A file that a crash leaves between its renaming and its row is known to be ours by this.
         """
-        claims = []
-        for stage, item, outputs in files:
-            row = self.rows.get((stage, item)) or Row(stage, item, "planned")
-            new = {name: (path, None) for name, path in outputs.items() if name not in row.outputs}
-            if new or row.status == "planned":
-                claims.append(replace(row, outputs={**row.outputs, **new}))
-        self._store(claims)
+        rest = iter(files)
+        while some := list(islice(rest, _ROWS_AT_ONCE)):
+            stages = dict.fromkeys(stage for stage, _, _ in some)
+            self.rows.read_ahead(list(stages), list(dict.fromkeys(item for _, item, _ in some)))
+            claims = [self._claim(*one) for one in some]
+            self._store([row for row in claims if row is not None])
+
+    def _claim(self, stage: str, item: str, outputs: Mapping[str, str]) -> Row | None:
+        """The row that announces outputs, or None if there is nothing new in it."""
+        row = self.rows.get((stage, item)) or Row(stage, item, "planned")
+        new = {name: (path, None) for name, path in outputs.items() if name not in row.outputs}
+        if not new and row.status != "planned":
+            return None
+        return replace(row, outputs={**row.outputs, **new})
 
     def record(self, task: Task, outcomes: Sequence[Outcome]) -> None:
         """Note what a worker did, in one transaction, and tell the user."""
@@ -57,11 +66,11 @@ class Recorder:
             self._sink.finished(told)
 
     def block(self, planned: Iterable[Planned]) -> None:
-        """Note items that cannot be worked on, in one transaction.
+        """Note items that cannot be worked on, many in one transaction.
 
         What was made of one that only waits for another run stays as it is.
         """
-        rows = []
+        rows: list[Row] = []
         for entry in planned:
             outcome = Outcome(
                 entry.item,
@@ -78,19 +87,17 @@ class Recorder:
             if entry.state == "blocked" and not known:
                 rows.append(self._row(outcome, None))
             self._sink.finished(told)
+            if len(rows) == _ROWS_AT_ONCE:
+                self._store(rows)
+                rows = []
         self._store(rows)
-
-    def keep(self, row: Row | None, stage: str, item: str, status: str) -> None:
-        """Count an item that is as an earlier run left it."""
-        told = _told(Outcome(item, stage, status), row)
-        self.outcomes[stage, item] = told
 
     def _learn(self, outcomes: Iterable[Outcome]) -> None:
         """Remember what was read from a store, so that no later run has to."""
         read = {path: state for outcome in outcomes for path, state in outcome.fetched.items()}
         if read and self._hashes:
             self._hashes.learn(read)
-            self._ledger.remember(self._hashes.take_new())
+            self.rows.ledger.remember(self._hashes.take_new())
 
     def _row(self, outcome: Outcome, spec: StageSpec | None) -> Row:
         old = self.rows.get((outcome.stage, outcome.item))
@@ -117,8 +124,7 @@ class Recorder:
         )
 
     def _store(self, rows: Sequence[Row]) -> None:
-        self._ledger.record(self._scope, rows)
-        self.rows.update({(row.stage, row.item): row for row in rows})
+        self.rows.record(rows)
 
 
 def _told(outcome: Outcome, row: Row | None) -> ItemOutcome:

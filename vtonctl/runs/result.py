@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -26,7 +27,7 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ItemOutcome:
     """One item of one stage, as recorded in the ledger and shown to people."""
 
@@ -42,7 +43,8 @@ class ItemOutcome:
     flags: tuple[str, ...] = ()
     score: float = 1.0
     seconds: float = 0.0
-    record: dict[str, Any] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """What the ledger has beyond this of what the run did itself; little of what was up to date."""
 
 
 @dataclass(frozen=True)

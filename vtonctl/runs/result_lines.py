@@ -2,47 +2,87 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from pipelines.atomic import write_atomic
 from pipelines.datasets.naming import PAIR_SEPARATOR
 from vtonctl.runs.engine import Record
-from vtonctl.runs.filehash import HashCache
-from vtonctl.runs.ledger import Row
-from vtonctl.runs.root_lists import write_lines
+from vtonctl.runs.filehash import FileState
+from vtonctl.runs.journal import in_pieces
+from vtonctl.runs.ledger import Ledger, Row
 from vtonctl.runs.rundir import RunDir
 from vtonctl.runs.tasks import Outcome, Task
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
 INTERVAL_S = 30.0
+_SELDOM = 50
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class ResultsFile:
     """Keeps ``results.jsonl`` in step with the ledger, at intervals and at the end."""
 
-    def __init__(
-        self, rundir: RunDir, rows: Mapping[tuple[str, str], Row], hashes: HashCache
-    ) -> None:
-        self._rundir, self._rows, self._hashes = rundir, rows, hashes
-        self._written = time.monotonic()
+    def __init__(self, rundir: RunDir, ledger: Ledger, scope: str) -> None:
+        self._rundir, self._ledger, self._scope = rundir, ledger, scope
+        self._written, self._took_s = time.monotonic(), 0.0
 
     def refreshing(self, record: Record) -> Record:
         """``record``, followed by a new ``results.jsonl`` now and then."""
 
         def record_and_refresh(task: Task, outcomes: Sequence[Outcome]) -> None:
             record(task, outcomes)
-            if time.monotonic() - self._written > INTERVAL_S:
+            # a long list is written less often: always a small part of the time
+            if time.monotonic() - self._written > max(INTERVAL_S, _SELDOM * self._took_s):
                 self.write()
 
         return record_and_refresh
 
     def write(self) -> None:
-        """Write every pair that was tried, sorted by name. Raises ``StorageError``."""
-        rows = sorted(self._rows.values(), key=lambda row: row.item)
-        lines = [_line(r) for r in rows if r.status != "planned"]
-        write_lines(self._rundir.results, lines, self._hashes)
+        """Write every pair that was tried, sorted by name. Raises ``StorageError``.
+
+        The file is left alone if it is as we wrote it and nothing was recorded since, or if there
+        is none and nothing to tell.
+        """
+        path, started = self._rundir.results, time.monotonic()
+        if _is_as_written(path, self._ledger.results()):
+            return
+        told = map(_line, self._ledger.each_row(self._scope, without="planned"))
+        first = next(told, None)
+        if first is not None or path.exists():
+            lines = chain([first] if first else [], told)
+            digest = hashlib.sha256()
+            write_atomic(path, _hashed(lines, digest))
+            found = path.stat()
+            state = FileState(digest.hexdigest(), found.st_size, found.st_mtime_ns)
+            self._ledger.results_written(state)
         self._written = time.monotonic()
+        self._took_s = self._written - started
+
+
+def _hashed(lines: Iterable[Mapping[str, Any]], digest: Hash) -> Iterator[bytes]:
+    for piece in in_pieces(_encode(line) + "\n" for line in lines):
+        digest.update(piece)
+        yield piece
+
+
+def _is_as_written(path: Path, written: FileState | None) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return written is not None and (written.size, written.mtime_ns) == (
+        found.st_size,
+        found.st_mtime_ns,
+    )
 
 
 def _finite(value: float) -> float | None:

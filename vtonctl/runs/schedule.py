@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from vtonctl.runs.tasks import ChainTask, Outcome, Step, Task
+from vtonctl.runs.tasks import ChainTask, Deferred, Outcome, Step, Task
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,15 @@ class Job:
 class Schedule:
     """Tasks in order; a worker takes a whole group before it takes from the next."""
 
-    def __init__(self, tasks: Iterable[Task]) -> None:
-        self._groups: dict[str, deque[Job]] = {}
-        for task in tasks:
-            self._groups.setdefault(task.group, deque()).append(Job(task))
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._tasks = tasks
+        self._groups: dict[str, deque[int]] = {}
+        """Numbers of tasks."""
+        groups: Iterable[str] = (task.group for task in tasks)
+        if isinstance(tasks, Deferred):
+            groups = tasks.groups()
+        for number, group in enumerate(groups):
+            self._groups.setdefault(group, deque()).append(number)
         self._free = deque(self._groups)
         self._urgent: deque[Job] = deque()
         self._own: dict[int, str] = {}
@@ -69,8 +74,8 @@ class Schedule:
         if not self._groups.get(group):
             group = self._take_group()
             self._own[worker] = group
-        jobs = self._groups.get(group)
-        return jobs.popleft() if jobs else None
+        numbers = self._groups.get(group)
+        return Job(self._tasks[numbers.popleft()]) if numbers else None
 
     def put_back(self, job: Job) -> None:
         """A job to be done before all others."""
@@ -82,5 +87,5 @@ class Schedule:
             group = self._free.popleft()
             if self._groups[group]:
                 return group
-        self._groups = {name: jobs for name, jobs in self._groups.items() if jobs}
+        self._groups = {name: left for name, left in self._groups.items() if left}
         return max(self._groups, key=lambda name: len(self._groups[name]), default="")

@@ -16,6 +16,7 @@ from pipelines.store_access import CREDENTIALS
 from pipelines.store_path import StorePath, as_store
 from vtonctl.runs.filehash import HashCache
 from vtonctl.runs.ledger import Ledger, open_ledger, read_ledger
+from vtonctl.runs.ledger_rows import LedgerRows
 from vtonctl.runs.lock import hold
 from vtonctl.runs.recorder import Recorder
 from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """One output root in use. In a dry run the ledger is a copy in memory."""
+    """One output root in use. In a dry run the ledger forgets what is written."""
 
     rundir: RunDir
     ledger: Ledger
@@ -40,15 +41,12 @@ class Session:
     recorders: dict[str, Recorder] = field(default_factory=dict)
 
     def recorder(self, scope: str) -> Recorder:
-        """The recorder of a scope, with its rows read once."""
+        """The recorder of a scope."""
         if scope not in self.recorders:
-            rows = self.ledger.rows(scope)
             self.recorders[scope] = Recorder(
-                self.ledger,
-                scope,
+                LedgerRows(self.ledger, scope),
                 self.rundir.root,
                 self.sink,
-                rows,
                 hashes=self.hashes,
                 dry_run=self.options.dry_run,
             )

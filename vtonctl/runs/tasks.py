@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,24 @@ class PairTask:
 
 
 Task = ChainTask | PairTask
+
+
+class Deferred(Sequence[Task]):
+    """Very many tasks, each made when it is asked for."""
+
+    @property
+    @abstractmethod
+    def specs(self) -> tuple[StageSpec, ...]:
+        """What a worker needs to have loaded for any of them."""
+
+    @property
+    @abstractmethod
+    def folders(self) -> tuple[Path, ...]:
+        """What a worker reads and writes for any of them."""
+
+    @abstractmethod
+    def groups(self) -> Iterable[str]:
+        """The group of each task, in order."""
 
 
 def pair_names(person: str, garment: str, pose: PoseSource | None) -> dict[str, str]:

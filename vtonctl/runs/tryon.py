@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from pipelines.errors import ConfigError
 from pipelines.registry import STAGES
@@ -14,11 +15,18 @@ from vtonctl.runs.engine import run_tasks
 from vtonctl.runs.estimate import estimate_s
 from vtonctl.runs.guard import check_tryon
 from vtonctl.runs.ledger import read_ledger
-from vtonctl.runs.pair_plan import STAGE, PairPlanner, find_pairs, in_good_order, in_poses
+from vtonctl.runs.pair_plan import (
+    STAGE,
+    Entry,
+    PairPlanner,
+    PairTasks,
+    find_pairs,
+    in_good_order,
+    in_poses,
+)
 from vtonctl.runs.parse_plan import ParsePlan, plan_parse, refuse_unused_device
 from vtonctl.runs.plan import ChainPlanner, Planned
 from vtonctl.runs.preprocess import Names, Prepared, find_names, make_specs, prepare
-from vtonctl.runs.recorder import Recorder
 from vtonctl.runs.requests import PreprocessRequest, RunOptions, TryOnRequest
 from vtonctl.runs.result import ItemOutcome, ProgressSink, RunResult
 from vtonctl.runs.result_lines import ResultsFile
@@ -28,7 +36,7 @@ from vtonctl.runs.sources import alive
 from vtonctl.runs.stop import listening
 from vtonctl.runs.system_plan import plan_system
 from vtonctl.runs.target_poses import find_poses
-from vtonctl.runs.tasks import PairTask, PoseSource, StageSpec
+from vtonctl.runs.tasks import PoseSource, StageSpec
 
 SCOPE = "results"
 FORMATS = ("png", "jpg", "webp")
@@ -137,28 +145,30 @@ def _dress(
     poses: Sequence[PoseSource],
 ) -> tuple[tuple[ItemOutcome, ...], float | None]:
     recorder = session.recorder(SCOPE)
-    planned: list[Planned] = []
-    tasks: list[PairTask] = []
+    told: list[ItemOutcome] = []
+    stuck: list[Planned] = []
+    entries: list[Entry] = []
     with listed():
-        for tile, person, garment, pose in in_poses(in_good_order(pairs), poses):
+        for entry, planned, has_task in planner.plan_all(in_poses(in_good_order(pairs), poses)):
             if session.stop:
                 break
-            entry, task = planner.plan(tile, person, garment, pose)
-            planned.append(entry)
-            tasks += [task] if task else []
+            told.append(planned.outcome())
+            if planned.state in ("blocked", "waiting"):
+                stuck.append(replace(planned, row=None))
+            if has_task:
+                entries.append(entry)
         session.store_hashes()
-        to_do = _announce(recorder, session.sink, planned)
-    estimate = estimate_s(session.ledger, SCOPE, to_do, session.options.jobs)
+        left = sum(outcome.status == "pending" for outcome in told) - len(stuck)
+        session.sink.planned(STAGE, left, sum(outcome.status == "current" for outcome in told))
+        recorder.block(stuck)
+    estimate = estimate_s(session.ledger, SCOPE, {STAGE: left}, session.options.jobs)
     if not session.options.dry_run:
-        files = ResultsFile(session.rundir, recorder.rows, session.hashes)
-        recorder.claim(
-            (STAGE, task.item, {"result": f"{task.item}.{task.image_format}"}) for task in tasks
-        )
+        tasks = PairTasks(planner, entries, poses)
+        files = ResultsFile(session.rundir, session.ledger, SCOPE)
+        recorder.claim(tasks.files())
         run_tasks(tasks, session.options, session.stop, files.refreshing(recorder.record))
         files.write()
-        session.store_hashes()
-    ended = recorder.outcomes
-    return tuple(ended.get((p.stage, p.item)) or p.outcome() for p in planned), estimate
+    return tuple(recorder.outcomes.get((o.stage, o.item), o) for o in told), estimate
 
 
 def _planner(
@@ -196,17 +206,6 @@ def _pending(prepared: Prepared | None) -> frozenset[tuple[Subject, str]]:
     subjects = {info.name: info.subject for info, _ in STAGES.values()}
     outcomes = prepared.outcomes if prepared else ()
     return frozenset((subjects[o.stage], o.item) for o in outcomes if o.status == "pending")
-
-
-def _announce(recorder: Recorder, sink: ProgressSink, planned: Sequence[Planned]) -> list[str]:
-    """Tell what is to do, note what cannot be done; the stage of each pair to do."""
-    for entry in planned:
-        if entry.state in ("current", "failed", "poison"):
-            recorder.keep(entry.row, entry.stage, entry.item, entry.state)
-    to_do = [entry.stage for entry in planned if entry.state == "to_do"]
-    sink.planned(STAGE, len(to_do), sum(entry.state == "current" for entry in planned))
-    recorder.block([entry for entry in planned if entry.state in ("blocked", "waiting")])
-    return to_do
 
 
 def _sum(first: float | None, second: float | None) -> float | None:

@@ -43,6 +43,7 @@ def on_disk(folder: Path, names: list[str]) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+@pytest.mark.reliability("R14")
 def test_sixty_hostile_names_get_portable_distinct_ids(tmp_path):
     real = [n for n in HOSTILE if n not in ("..",)]
     assert len(real) >= 60
@@ -66,6 +67,7 @@ def test_usual_names_stay_as_they_are():
     assert item_id(PurePath("a.png")) == "a_png"
 
 
+@pytest.mark.reliability("R15")
 def test_names_that_collide_in_other_tools(tmp_path):
     names = ["a.jpg", "a.png", "A.JPG", "a.jpeg", "a.JPG", "a_png.jpg", "a", "a_JPG.jpg"]
     paths = on_disk(tmp_path, names)
@@ -90,6 +92,7 @@ def test_id_depends_on_nothing_but_the_own_path(tmp_path):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=3))
+@pytest.mark.reliability("R14")
 def test_any_name_gets_an_id(parts):
     parts = [p.replace("/", "").replace("\0", "") for p in parts]
     path = PurePath(*[p for p in parts if p and p not in (".", "..")] or ["x"])
@@ -100,6 +103,7 @@ def test_any_name_gets_an_id(parts):
     assert PORTABLE.fullmatch(item_id(path))
 
 
+@pytest.mark.reliability("R15")
 def test_clash_made_on_purpose_is_found_before_any_work(monkeypatch, tmp_path):
     monkeypatch.setattr("pipelines.datasets.naming.item_id", lambda path: "same")
     with pytest.raises(ListError, match="would both be called 'same'") as caught:
@@ -112,6 +116,7 @@ def test_path_outside_the_folder(tmp_path):
         item_ids([Path("/etc/passwd")], tmp_path)
 
 
+@pytest.mark.reliability("R15")
 def test_tryon_ids_of_our_names_never_clash(tmp_path):
     ids = sorted(item_ids([tmp_path / n for n in HOSTILE], tmp_path).values())
     pairs = [(p, g) for p in ids for g in ids]
@@ -120,6 +125,7 @@ def test_tryon_ids_of_our_names_never_clash(tmp_path):
 
 
 @pytest.mark.parametrize("pairs", [[("a__b", "c"), ("a", "b__c")], [("a", "b"), ("A", "B")]])
+@pytest.mark.reliability("R15")
 def test_tryon_ids_that_clash_are_refused(pairs):
     with pytest.raises(ListError) as caught:
         require_distinct(pairs)

@@ -96,6 +96,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("row", HOSTILE)
+@pytest.mark.reliability("R16")
 def test_hostile_row_is_refused_with_its_line(read, row):
     with pytest.raises(ListError) as caught:
         read(f"good.jpg fine.jpg\n\n{row}\n")
@@ -105,6 +106,7 @@ def test_hostile_row_is_refused_with_its_line(read, row):
     assert caught.value.message.isprintable(), "nothing that a terminal would obey"
 
 
+@pytest.mark.reliability("R16")
 def test_row_that_is_not_text(read):
     with pytest.raises(ListError, match="line 3: not UTF-8"):
         read(b"a b\nc d\n\xff\xfe e\n")

@@ -20,6 +20,7 @@ def document(capsys, model, *arguments, code=0):
     return model.model_validate_json(shown, strict=False)
 
 
+@pytest.mark.reliability("R23")
 def test_runs(capsys, asked, root):
     for command in (["preprocess", root], ["tryon", root, "--no-report"]):
         made = document(capsys, jsonout.RunDocument, *command, code=3)
@@ -29,6 +30,7 @@ def test_runs(capsys, asked, root):
         assert made.flagged[0].flags[0].sentence == "side view"
 
 
+@pytest.mark.reliability("R23")
 def test_check(capsys, root):
     made = document(capsys, jsonout.CheckDocument, "check", root, code=65)
     assert not made.ok
@@ -37,6 +39,7 @@ def test_check(capsys, root):
     assert all(not f.file.startswith("/") for f in made.findings)
 
 
+@pytest.mark.reliability("R23")
 def test_pairs(capsys, root, tmp_path):
     made = document(capsys, jsonout.PairsDocument, "pairs", root, "--all")
     assert len(made.pairs) == 6 and made.out is None
@@ -55,6 +58,7 @@ def test_pairs_in_words_are_a_list_that_can_be_read_back(capsys, root, tmp_path)
     assert [p.person for p in read_pairs(listed)] == ["ann", "bea"]
 
 
+@pytest.mark.reliability("R23")
 def test_convert(capsys, root, tmp_path):
     made = document(
         capsys, jsonout.ConvertDocument, "convert", root, tmp_path / "cp", "--to", "cp-vton"
@@ -63,6 +67,7 @@ def test_convert(capsys, root, tmp_path):
     assert made.failures == ()
 
 
+@pytest.mark.reliability("R23")
 def test_report_of_a_root(capsys, root):
     made = document(capsys, jsonout.ReportDocument, "report", root)
     assert made.kind == "dataset"
@@ -77,11 +82,13 @@ def test_report_elsewhere_leaves_the_root_alone(capsys, root, tmp_path):
     assert "shop/test/image/ann.jpg" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.reliability("R23")
 def test_report_of_nothing(capsys, tmp_path):
     made = document(capsys, jsonout.ErrorDocument, "report", tmp_path, code=66)
     assert made.error.code == "nothing_to_report"
 
 
+@pytest.mark.reliability("R23")
 def test_status_of_a_folder_where_nothing_ran(capsys, root):
     made = document(capsys, jsonout.StatusDocument, "status", root)
     assert made.stages == {} and made.last_run is None
@@ -92,11 +99,13 @@ def test_retry_of_a_folder_where_nothing_ran(capsys, root):
     assert made.error.code == "no_run"
 
 
+@pytest.mark.reliability("R23")
 def test_settings(capsys, root):
     made = document(capsys, jsonout.SettingsDocument, "preprocess", root, "--show-settings")
     assert made.settings["jobs"].origin == "default"
 
 
+@pytest.mark.reliability("R23")
 def test_doctor(capsys, root):
     made = document(capsys, jsonout.DoctorDocument, "doctor", root)
     assert made.ok
@@ -117,6 +126,7 @@ def test_doctor_names_a_package_that_is_missing(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments", [["check", "/nowhere"], ["tryon"], ["convert", "a", "b"]])
+@pytest.mark.reliability("R23")
 def test_errors_are_documents_too(capsys, arguments):
     code = app.run([*arguments, "--json"])
     made = jsonout.ErrorDocument.model_validate_json(capsys.readouterr().out)

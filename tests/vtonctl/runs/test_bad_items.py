@@ -28,7 +28,8 @@ def by_item(result, stage):
 
 
 @ON_EACH_EXECUTOR
-def test_poison(fakes, request_of, sink, executor):
+@pytest.mark.reliability("R6")
+def test_poison(fakes, request_of, sink, executor, figure):
     for number in range(2):
         make_trouble(request_of.photos / f"bad{number}.jpg", fakes.TROUBLE["die"])
     options = RunOptions(jobs=2, executor=executor)
@@ -43,6 +44,7 @@ def test_poison(fakes, request_of, sink, executor):
     again = run_preprocess(request_of, options, sink)
     assert count(again, "pose") == {"current": 12, "poison": 2}
     assert again.exit_code() == 3
+    figure(f"{executor}: 12 of 12 others done, 2 tries each")
     assert again.seconds < result.seconds, "nothing was started for what is left out"
 
     status = {s.stage: s for s in read_status(request_of.root).stages}
@@ -50,6 +52,7 @@ def test_poison(fakes, request_of, sink, executor):
 
 
 @ON_EACH_EXECUTOR_SLOWLY
+@pytest.mark.reliability("R6")
 def test_poison_is_tried_again_on_request_and_when_replaced(fakes, request_of, sink, executor):
     bad, options = request_of.photos / "bad.jpg", RunOptions(jobs=2, executor=executor)
     make_trouble(bad, fakes.TROUBLE["die"])
@@ -62,7 +65,8 @@ def test_poison_is_tried_again_on_request_and_when_replaced(fakes, request_of, s
 
 
 @ON_EACH_EXECUTOR_SLOWLY
-def test_hung_item(fakes, request_of, sink, executor):
+@pytest.mark.reliability("R7")
+def test_hung_item(fakes, request_of, sink, executor, figure):
     make_trouble(request_of.photos / "z-hung.jpg", fakes.TROUBLE["hang"])
     started = time.monotonic()
     options = RunOptions(jobs=2, item_timeout_s=1.0, executor=executor)
@@ -71,9 +75,11 @@ def test_hung_item(fakes, request_of, sink, executor):
     assert (hung.status, hung.code) == ("failed", "timeout")
     assert count(result, "pose") == {"done": 12, "failed": 1}
     assert time.monotonic() - started < fakes.HANG_S / 2
+    figure(f"{executor}: limit 1 s, the other 12 done, {time.monotonic() - started:.1f} s in all")
 
 
 @ON_EACH_EXECUTOR
+@pytest.mark.reliability("R9")
 def test_failures_in_words(fakes, request_of, sink, executor):
     options = RunOptions(jobs=2, executor=executor)
     make_trouble(request_of.photos / "nobody.jpg", fakes.TROUBLE["refuse"])

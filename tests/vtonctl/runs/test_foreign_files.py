@@ -22,19 +22,22 @@ def photos(tmp_path):
     return make_photos(tmp_path / "a", 3)
 
 
-def test_inputs_stay_as_they_are(tmp_path, prepared, sink):
+@pytest.mark.reliability("R25")
+def test_inputs_stay_as_they_are(tmp_path, prepared, sink, figure):
     inputs = tree(prepared.photos), tree(prepared.garments)
     data = tree(prepared.root)
     request = TryOnRequest(root=prepared.root, out=tmp_path / "results", all_pairs=True)
     assert count(run_tryon(request, OPTIONS, sink)) == {"done": 8}
     assert (tree(prepared.photos), tree(prepared.garments)) == inputs
     assert tree(prepared.root) == data, "a root that is only read is not written"
+    figure(f"{sum(map(len, inputs)) + len(data)} files: the same sha256 before and after")
 
 
 @pytest.mark.parametrize(
     ("photos", "root"),
     [("a", "a"), ("a", "a/out"), ("a/test/image", "a"), ("a/.vtonctl/x", "a"), ("a/b/..", "a")],
 )
+@pytest.mark.reliability("R25")
 def test_folders_read_and_written_at_once(tmp_path, sink, photos, root):
     for folder in (photos, root, "a/b"):  # every one of them exists
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
@@ -46,6 +49,7 @@ def test_folders_read_and_written_at_once(tmp_path, sink, photos, root):
     assert tree(tmp_path) == before
 
 
+@pytest.mark.reliability("R25")
 def test_a_link_does_not_hide_the_same_folder(tmp_path, photos, sink):
     (tmp_path / "link").symlink_to(photos)
     with pytest.raises(UsageError):
@@ -53,12 +57,14 @@ def test_a_link_does_not_hide_the_same_folder(tmp_path, photos, sink):
 
 
 @pytest.mark.parametrize("out", [".", "test/image", "test/cloth/x"])
+@pytest.mark.reliability("R25")
 def test_results_among_the_data(tmp_path, prepared, sink, out):
     request = TryOnRequest(root=prepared.root, out=prepared.root / out, all_pairs=True)
     with pytest.raises(UsageError):
         run_tryon(request, OPTIONS, sink)
 
 
+@pytest.mark.reliability("R25")
 def test_given_files_are_used_and_kept(tmp_path, fakes, sink):
     """A published data set: what is there is there, what is missing is made."""
     root = tmp_path / "root"
@@ -94,6 +100,7 @@ def test_a_photo_does_not_replace_a_file_of_the_data_set(tmp_path, photos, fakes
     assert before.items() <= tree(theirs).items()
 
 
+@pytest.mark.reliability("R17")
 def test_planted_links_are_not_followed(tmp_path, prepared, sink):
     victim = tmp_path / "victim.txt"
     victim.write_text("precious")
@@ -128,6 +135,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("row", HOSTILE)
+@pytest.mark.reliability("R16")
 def test_hostile_rows(tmp_path, prepared, sink, row):
     pairs = tmp_path / "pairs.txt"
     pairs.write_text(f"p000.jpg g500.jpg\n{row}\n")
@@ -163,6 +171,7 @@ def test_stale_data_is_not_worn(tmp_path, prepared, sink):
     assert count(run_tryon(request, OPTIONS, sink)) == {"current": 6, "done": 2}
 
 
+@pytest.mark.reliability("R16")
 def test_bad_lists_are_found_before_any_work(finished, tmp_path, sink):
     """Also where persons are prepared first; and only those of the list are."""
     pairs = tmp_path / "pairs.txt"

@@ -13,7 +13,8 @@ from vtonctl.runs.rundir import RunDir
 
 
 @pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.slow)])
-def test_several_at_once(tmp_path, count):
+@pytest.mark.reliability("R5")
+def test_several_at_once(tmp_path, count, figure):
     make_photos(tmp_path / "persons", 1)
     make_photos(tmp_path / "garments", 1, "g")
     slow = {"FAKE_STAGE_S": "0.5"}
@@ -25,9 +26,11 @@ def test_several_at_once(tmp_path, count):
         if pid not in winners:
             assert code == 75
             assert f"process {winners[0]} " in error
+    figure(f"{count} at once: 1 worked, {count - 1} ended with 75 and its number")
 
 
-def test_killed_holder_holds_nothing(tmp_path):
+@pytest.mark.reliability("R5")
+def test_killed_holder_holds_nothing(tmp_path, figure):
     make_photos(tmp_path / "persons", 1)
     make_photos(tmp_path / "garments", 1, "g")
     first = start(tmp_path, "--jobs", "1", env={"FAKE_STAGE_S": "30"})
@@ -40,8 +43,10 @@ def test_killed_holder_holds_nothing(tmp_path):
         pass
     os.kill(first.pid, signal.SIGKILL)
     finish(first)
+    asked = time.monotonic()
     with hold(rundir, "test"):
         assert find_holder(rundir).pid == os.getpid()
+        figure(f"held {time.monotonic() - asked:.2f} s after the holder was killed")
     assert find_holder(rundir) is None
 
 

@@ -1,9 +1,11 @@
 """A rerun does what changed, all of it, and nothing else."""
 
+import json
 import os
 import random
 from dataclasses import replace
 
+import pytest
 from run_harness import count, make_photo, make_photos, products, tree
 
 from vtonctl.runs.preprocess import run_preprocess
@@ -22,6 +24,7 @@ def rerun(request, sink, **options):
     return result
 
 
+@pytest.mark.reliability("R3")
 def test_nothing_to_do(finished, sink):
     before = tree(finished.out, without=("ledger.sqlite", "ledger.sqlite-journal"))
     result = rerun(finished, sink)
@@ -29,7 +32,8 @@ def test_nothing_to_do(finished, sink):
     assert tree(finished.out, without=("ledger.sqlite", "ledger.sqlite-journal")) == before
 
 
-def test_truncated_and_deleted_outputs(finished, sink):
+@pytest.mark.reliability("R3")
+def test_truncated_and_deleted_outputs(finished, sink, figure):
     before = products(finished.out)
     rng = random.Random(3)
     results = sorted(finished.out.glob("*.png"))
@@ -42,9 +46,29 @@ def test_truncated_and_deleted_outputs(finished, sink):
     rerun(finished, sink)
     assert sink.done("tryon") == sorted(p.stem for p in chosen)
     assert {o.stage for o in sink.outcomes} == {"tryon"}
+    figure("3 cut off, 3 deleted of 8: exactly these 6 made again")
     assert products(finished.out) == before
 
 
+def test_the_list_of_results_is_written_when_it_has_to_be(finished, sink):
+    path = finished.out / "results.jsonl"
+    rerun(finished, sink)
+    before, text = path.stat().st_mtime_ns, path.read_text()
+    rerun(finished, sink)
+    assert path.stat().st_mtime_ns == before, "nothing was recorded"
+    for spoil in (lambda: path.write_text(text[:-9]), path.unlink):
+        spoil()
+        rerun(finished, sink)
+        assert path.read_text() == text
+    (finished.out / "p000__g500.png").unlink()
+    rerun(finished, sink)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    old = {line["item"]: line for line in map(json.loads, text.splitlines())}
+    changed = [line["item"] for line in lines if line != old[line["item"]]]
+    assert len(lines) == len(old) and changed in ([], ["p000__g500"])
+
+
+@pytest.mark.reliability("R3")
 def test_damaged_files_inside_the_chain(finished, sink):
     """The damaged stage is done again; equal bytes come out, so nothing that follows is."""
     before = products(finished.out)
@@ -58,7 +82,8 @@ def test_damaged_files_inside_the_chain(finished, sink):
     assert products(finished.out) == before
 
 
-def test_changed_inputs(finished, sink):
+@pytest.mark.reliability("R3")
+def test_changed_inputs(finished, sink, figure):
     photos = finished.prepare.photos
     changed = [f"p{number:03}" for number in range(3)]
     for number, name in enumerate(changed):
@@ -68,9 +93,11 @@ def test_changed_inputs(finished, sink):
     assert sink.done("frame") == sink.done("pose") == sink.done("agnostic") == changed
     assert len(sink.done("tryon")) == 3 * GARMENTS
     assert count(result, "tryon") == {"done": 3 * GARMENTS, "current": GARMENTS}
+    figure("3 of 4 photos changed: exactly their 6 pictures")
 
 
-def test_changed_parameters(finished, sink):
+@pytest.mark.reliability("R3")
+def test_changed_parameters(finished, sink, figure):
     other = replace(finished.prepare, size_hw=(48, 36))
     rerun(replace(finished, prepare=other), sink)
     for stage in ("frame", "pose", "parse", "agnostic"):
@@ -85,8 +112,10 @@ def test_changed_parameters(finished, sink):
     rerun(replace(finished, prepare=replace(other, agnostic_variant="viton-hd")), sink, seed=5)
     assert len(sink.done("tryon")) == PERSONS * GARMENTS
     assert products(finished.out) != before
+    figure("1 parameter: all that depends on it")
 
 
+@pytest.mark.reliability("R3")
 def test_new_version_of_a_stage(finished, sink, fakes, monkeypatch):
     from pipelines import registry
 

@@ -13,9 +13,11 @@ from pipelines.errors import ItemError, StorageError
 from pipelines.layout import Artifact
 from pipelines.registry import FRAME, PARSE, POSE
 from pipelines.stage import Subject
+from vtonctl.runs import ledger as ledger_module
 from vtonctl.runs.filehash import FileState, HashCache, hash_file, is_unchanged
 from vtonctl.runs.fingerprint import fingerprint, item_seed
 from vtonctl.runs.ledger import Ledger, Row, open_ledger, read_ledger
+from vtonctl.runs.ledger_rows import LedgerRows
 from vtonctl.runs.pair_plan import TILE, in_good_order
 from vtonctl.runs.pair_worker import GARMENTS_KEPT
 from vtonctl.runs.recent import Recent
@@ -203,6 +205,58 @@ def test_a_newer_ledger_is_left_alone(tmp_path):
         database.execute("PRAGMA user_version = 999")
     with pytest.raises(StorageError, match="newer"):
         open_in(tmp_path)
+
+
+def test_rows_of_an_earlier_version_are_kept(tmp_path, monkeypatch):
+    """Read without touching the file, and taken over by the next run."""
+    rows = [Row("pose", f"p{number:04}", "done", flags=[], seconds=number) for number in range(30)]
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_module, "MIGRATIONS", ledger_module.MIGRATIONS[:4])
+        old = open_in(tmp_path)
+        old.record("x", rows)
+        old.set_sources("x", "person", {"p0001": Path("/photos/1.jpg")})
+        old.close()
+    before = RunDir(tmp_path).ledger.read_bytes()
+    wanted = {("pose", row.item): row for row in rows}
+    for opened in (lambda: read_ledger(RunDir(tmp_path)), lambda: open_in(tmp_path)):
+        assert RunDir(tmp_path).ledger.read_bytes() == before
+        ledger = opened()
+        assert ledger.rows("x") == wanted
+        assert ledger.sources("x", "person") == {"p0001": Path("/photos/1.jpg")}
+        ledger.close()
+    assert read_ledger(RunDir(tmp_path)).rows("x") == wanted
+
+
+def test_what_a_reader_writes_is_seen_by_it_alone(tmp_path, ledger: Ledger):
+    row = Row("pose", "a", "done")
+    ledger.record("x", [row, replace(row, item="b")])
+    reader = read_ledger(RunDir(tmp_path))
+    reader.record("x", [replace(row, status="blocked"), replace(row, item="c")])
+    statuses = {item: found.status for (_, item), found in reader.rows("x").items()}
+    assert statuses == {"a": "blocked", "b": "done", "c": "done"}
+    assert set(ledger.rows("x")) == {("pose", "a"), ("pose", "b")}
+    ledger.record("x", [replace(row, item="b", status="failed")])
+    assert LedgerRows(reader, "x")["pose", "b"].status == "failed", "rows are read when asked for"
+
+
+def test_rows_are_the_same_one_by_one_ahead_and_together(ledger: Ledger, monkeypatch):
+    monkeypatch.setattr(ledger_module, "_ROWS_AT_ONCE", 7)
+    made = [
+        Row(stage, f"i{n:02}", "done", flags=[]) for n in range(20) for stage in ("parse", "pose")
+    ]
+    ledger.record("x", made)
+    ledger.record("y", [Row("pose", "other", "done")])
+    wanted = {(row.stage, row.item): row for row in made}
+    rows = LedgerRows(ledger, "x")
+    assert dict(rows) == wanted and len(rows) == 40
+    assert list(rows) == sorted(wanted)
+    rows.read_ahead(["pose", "none"], ["i03", "i99"])
+    assert rows.get(("pose", "i03")) == wanted["pose", "i03"]
+    assert rows.get(("pose", "i99")) is None is rows.get(("none", "i03"))
+    assert rows["parse", "i03"] == wanted["parse", "i03"], "what was not read ahead is there, too"
+    changed = replace(wanted["pose", "i03"], status="failed")
+    rows.record([changed])
+    assert rows["pose", "i03"] == changed, "what was read ahead is forgotten"
 
 
 def test_failures_of_preparing_are_remembered():

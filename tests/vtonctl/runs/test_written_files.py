@@ -12,12 +12,12 @@ from pipelines.body import Body25
 from pipelines.layout import frames_path, sources_path
 from pipelines.pose_json import encode_body25, encode_coco18
 from pipelines.types import Keypoints, Pose
-from vtonctl.runs.ledger import Row
+from vtonctl.runs.ledger import Row, read_ledger
 from vtonctl.runs.preprocess import run_preprocess
 from vtonctl.runs.requests import RunOptions
 from vtonctl.runs.result_lines import ResultsFile
 from vtonctl.runs.rundir import RunDir
-from vtonctl.runs.tryon import run_tryon
+from vtonctl.runs.tryon import SCOPE, run_tryon
 
 
 def lines(path):
@@ -48,7 +48,10 @@ def test_results_in_other_poses(finished, tmp_path, fakes, sink, published):
 
 def test_figures_that_json_does_not_have_are_null(tmp_path, published):
     row = Row("tryon", "a__b", "done", record={"measures": {"stretch": math.nan, "fold": 0.5}})
-    ResultsFile(RunDir(tmp_path), {("tryon", "a__b"): row}).write()
+    ledger = read_ledger(RunDir(tmp_path))
+    ledger.record(SCOPE, [row])
+    ResultsFile(RunDir(tmp_path), ledger, SCOPE).write()
+    ledger.close()
     (line,) = lines(tmp_path / "results.jsonl")
     assert published("ResultLine", line)["measures"] == {"stretch": None, "fold": 0.5}
 

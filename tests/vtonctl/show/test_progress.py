@@ -33,6 +33,7 @@ def run(items, seconds_each, stream):
     return printed
 
 
+@pytest.mark.reliability("R26")
 def test_without_a_terminal_at_most_one_line_in_30_seconds():
     stream = io.StringIO()
     printed = run(1000, 0.5, stream)
@@ -42,6 +43,7 @@ def test_without_a_terminal_at_most_one_line_in_30_seconds():
     assert min(gaps) >= 30
 
 
+@pytest.mark.reliability("R26")
 def test_a_short_run_prints_nothing():
     stream = io.StringIO()
     assert run(50, 0.5, stream) == []
@@ -62,6 +64,7 @@ def test_a_reader_that_goes_away_does_not_stop_the_run():
     run(100, 1.0, Gone())
 
 
+@pytest.mark.reliability("R26")
 def test_without_a_terminal_the_screen_takes_plain_lines(capsys):
     with Screen().progress() as sink:
         assert isinstance(sink, PlainProgress)

@@ -104,6 +104,7 @@ def test_the_policy_names_exactly_the_style_and_script_of_the_page(results):
         assert f"'sha256-{base64.b64encode(digest).decode()}'" in policy
 
 
+@pytest.mark.reliability("R14")
 def test_hostile_names_are_words_and_nothing_else(results, hostile_names):
     out, place = results(hostile_names, ["tee"], stored=False)
     path, _ = write_tryon_report(out, place)
