@@ -228,6 +228,11 @@ class StorePath:
             if not missing_ok:
                 raise
 
+    def rmdir(self) -> None:
+        """Remove an empty folder; a prefix is gone with its last object."""
+        if self.protocol == "file":
+            Path(self.key).rmdir()
+
     def has_bucket(self) -> bool:
         """Whether its bucket (or container) is there; asks the store."""
         try:

@@ -111,6 +111,8 @@ def test_what_is_written_is_there(folder):
     assert target.stat().st_size == 5
     assert target.stat().st_mtime_ns != before.st_mtime_ns
     assert 0 <= target.stat().st_mtime_ns < 2**60
+    write_atomic(target, iter([b"in ", b"pieces"]))
+    assert target.read_bytes() == b"in pieces"
     assert remove_temporaries(folder) == 0
     target.unlink()
     target.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pipelines.store_path import as_store, listed, place
 from pipelines.thumbnails import data_uris
 from vtonctl.runs.result import ItemOutcome
 from vtonctl.runs.rundir import RunDir
-from vtonctl.show import report_page
+from vtonctl.show import report_page, report_pages
 from vtonctl.show.pose_drawing import pose_drawing
 from vtonctl.show.report_page import Card, Page, Picture, Side
 
@@ -32,6 +32,10 @@ PERSON_VIEWS = {
     "mask": Artifact.AGNOSTIC_MASK,
 }
 GARMENT_VIEWS = {"garment": Artifact.CLOTH, "mask": Artifact.CLOTH_MASK}
+EMBEDDED = 20_000
+"""Results up to which thumbnails are made; pages of more show the files themselves, those that are
+in sight."""
+SIDES_KEPT = 5000
 FAILED = ("failed", "blocked", "poison")
 
 
@@ -63,9 +67,19 @@ def write_tryon_report(
     of results, ``StorageError``.
     """
     path = path or out / REPORT_NAME
-    page = tryon_page(out, read_results(out), data, path.parent)
-    report_page.write(page, path)
-    return path, page.counts
+    found = report_pages.survey(each_result(out), _state)
+    if found.total <= report_pages.SINGLE_PAGE:
+        page = tryon_page(list(each_result(out)), out, data, path.parent)
+        report_page.write(page, path)
+        report_pages.remove_pages(path)
+        return path, page.counts
+    sides = SideThumbs()
+
+    def make(lines: Sequence[Mapping[str, Any]], base: Path) -> Page:
+        return tryon_page(lines, out, data, base, sides, embedded=found.total <= EMBEDDED)
+
+    report_pages.write_pages(path, each_result(out), found, make, _title(out))
+    return path, found.states
 
 
 def write_dataset_report(
@@ -79,12 +93,14 @@ def write_dataset_report(
     return path, page.counts
 
 
-def read_results(out: Path) -> list[dict[str, Any]]:
-    """The lines of ``results.jsonl``. Raises ``InputError``."""
+def each_result(out: Path) -> Iterator[dict[str, Any]]:
+    """The lines of ``results.jsonl``, one by one. Raises ``InputError``."""
     path = RunDir(out).results
     try:
-        lines = path.read_text("utf-8", "replace").split("\n")
-        return [json.loads(line) for line in lines if line.strip()]
+        with path.open("rb") as file:
+            for line in file:
+                if line.strip():
+                    yield json.loads(line.decode("utf-8", "replace"))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: the list of results cannot be read: {error}.",
@@ -93,19 +109,54 @@ def read_results(out: Path) -> list[dict[str, Any]]:
         ) from None
 
 
+class SideThumbs:
+    """Thumbnails of persons and garments, kept from page to page: many show the same ones."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, str] = {}
+
+    def uris(self, paths: Sequence[Path | None]) -> list[str]:
+        """``data:`` addresses, in order; empty for what gives none."""
+        if len(self._known) > SIDES_KEPT:
+            self._known.clear()
+        new = [path for path in dict.fromkeys(paths) if path and path not in self._known]
+        self._known.update(zip(new, data_uris(new, THUMBS[0][1], THUMBS[0][2]), strict=True))
+        return [self._known[path] if path else "" for path in paths]
+
+
 def tryon_page(
-    out: Path, lines: Sequence[Mapping[str, Any]], data: DataPlace | None, base: Path
+    lines: Sequence[Mapping[str, Any]],
+    out: Path,
+    data: DataPlace | None,
+    base: Path,
+    side_thumbs: SideThumbs | None = None,
+    *,
+    embedded: bool = True,
 ) -> Page:
-    """The page of try-on results; addresses are relative to ``base``."""
-    size_hw, quality = _thumb_size(len(lines))
+    """The page of try-on results; addresses are relative to ``base``.
+
+    Unless thumbnails are ``embedded``, the pictures' own files are shown.
+    """
+    address = _Addresses(base)
+    # of several pages none is to be heavy
+    size_hw, quality = _thumb_size(len(lines)) if side_thumbs is None else THUMBS[1][1:]
     results = [out / str(line["output"]) if line.get("output") else None for line in lines]
-    thumbs = data_uris(results, size_hw, quality)
+    if embedded:
+        thumbs = data_uris(results, size_hw, quality)
+    else:
+        thumbs = [address(path) if path else "" for path in results]
     cards = tuple(
-        _pair_card(line, _picture("result", path, thumb, base) if path else None)
+        _pair_card(line, _picture("result", path, thumb, address) if path else None)
         for line, path, thumb in zip(lines, results, thumbs, strict=True)
     )
     persons, garments = (
-        _sides(sorted({str(line[kind]) for line in lines}), kind, data, base)
+        _sides(
+            sorted({str(line[kind]) for line in lines}),
+            kind,
+            data,
+            address,
+            side_thumbs or SideThumbs(),
+        )
         for kind in ("person", "garment")
     )
     poses = {str(line["pose"]) for line in lines if line.get("pose")}
@@ -117,8 +168,11 @@ def tryon_page(
         _counted(len(garments), "garment"),
         *([_counted(len(poses), "pose")] if poses else []),
     )
-    title = f"Try-on: {out.resolve().name}"
-    return Page("tryon", title, facts, cards, persons, garments)
+    return Page("tryon", _title(out), facts, cards, persons, garments)
+
+
+def _title(out: Path) -> str:
+    return f"Try-on: {out.resolve().name}"
 
 
 def dataset_page(data: DataPlace, outcomes: Iterable[ItemOutcome], base: Path) -> Page:
@@ -138,11 +192,12 @@ def dataset_page(data: DataPlace, outcomes: Iterable[ItemOutcome], base: Path) -
     size_hw, quality = _thumb_size(sum(len(paths) for _, _, paths in work))
     flat = [path for _, _, paths in work for path in paths.values()]
     thumbs = iter(data_uris(flat, size_hw, quality))
+    address = _Addresses(base)
     cards = [
         _item_card(
             kind,
             item,
-            [_picture(name, path, next(thumbs), base) for name, path in paths.items()],
+            [_picture(name, path, next(thumbs), address) for name, path in paths.items()],
             told.get(f"{kind} {item}", []),
         )
         for kind, item, paths in work
@@ -155,9 +210,15 @@ def dataset_page(data: DataPlace, outcomes: Iterable[ItemOutcome], base: Path) -
     return Page("dataset", f"Data set: {data.root.resolve().name}", facts, tuple(cards))
 
 
+def _state(line: Mapping[str, Any]) -> str:
+    if line.get("status") in FAILED:
+        return "failed"
+    return "flagged" if line.get("flags") else "good"
+
+
 def _pair_card(line: Mapping[str, Any], picture: Picture | None) -> Card:
-    failed = line.get("status") in FAILED
-    flags = tuple(map(str, line.get("flags") or ()))
+    state, flags = _state(line), tuple(map(str, line.get("flags") or ()))
+    failed = state == "failed"
     facts = {
         "system": str(line.get("system", "")).removeprefix("tryon-"),
         "seconds": line.get("seconds"),
@@ -166,7 +227,7 @@ def _pair_card(line: Mapping[str, Any], picture: Picture | None) -> Card:
     }
     return Card(
         item=str(line["item"]),
-        state="failed" if failed else "flagged" if flags else "good",
+        state=state,
         pictures=() if failed or picture is None else (picture, *_target_pose(line)),
         person=str(line["person"]),
         garment=str(line["garment"]),
@@ -210,7 +271,13 @@ def _parsers(records: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"parser {n} ({w})" if w else f"parser {n}" for n, w in sorted(named)]
 
 
-def _sides(keys: Sequence[str], kind: str, data: DataPlace | None, base: Path) -> tuple[Side, ...]:
+def _sides(
+    keys: Sequence[str],
+    kind: str,
+    data: DataPlace | None,
+    address: _Addresses,
+    side_thumbs: SideThumbs,
+) -> tuple[Side, ...]:
     artifact = Artifact.IMAGE if kind == "person" else Artifact.CLOTH
     paths: list[Path | None] = [data.path(artifact, key) if data else None for key in keys]
     if data and data.native and kind == "person":
@@ -218,26 +285,41 @@ def _sides(keys: Sequence[str], kind: str, data: DataPlace | None, base: Path) -
                      if s.subject == kind}  # fmt: skip
         paths = [originals.get(key, path) for key, path in zip(keys, paths, strict=True)]
     name = "photo" if kind == "person" else "garment"
-    thumbs = data_uris(paths, THUMBS[0][1], THUMBS[0][2])
+    thumbs = side_thumbs.uris(paths)
     return tuple(
-        Side(key, _picture(name, path, thumb, base) if path else Picture(name, ""))
+        Side(key, _picture(name, path, thumb, address) if path else Picture(name, ""))
         for key, path, thumb in zip(keys, paths, thumbs, strict=True)
     )
 
 
-def _picture(name: str, path: Path, thumb: str, base: Path) -> Picture:
-    return Picture(name, thumb, _address(path, base))
+class _Addresses:
+    """Relative addresses of files, for a page in ``base``; empty where no way leads to one."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base.resolve()
+        self._folders: dict[Path, str | None] = {}
+
+    def __call__(self, path: Path) -> str:
+        folder = path.parent
+        if folder not in self._folders:
+            self._folders[folder] = _way(self._base, folder.resolve())
+        prefix = self._folders[folder]
+        if prefix is None:
+            return ""
+        return quote(os.fsencode(path.name if prefix == "." else f"{prefix}/{path.name}"))
 
 
-def _address(path: Path, base: Path) -> str:
-    """Of a picture, relative to the page; empty where there is no way from one to the other."""
-    ours, pages = as_store(path), as_store(base)
-    if ours and pages:
-        near = (ours.protocol, ours.bucket) == (pages.protocol, pages.bucket)
-        return quote(os.path.relpath(f"/{ours.key}", f"/{pages.key}")) if near else ""
-    if ours or pages:
-        return ""
-    return quote(os.fsencode(os.path.relpath(path.resolve(), base.resolve())))
+def _way(base: Path, folder: Path) -> str | None:
+    """From one folder to another; None between a disk and a store, or two buckets."""
+    theirs, ours = as_store(base), as_store(folder)
+    if theirs and ours:
+        near = (theirs.protocol, theirs.bucket) == (ours.protocol, ours.bucket)
+        return os.path.relpath(f"/{ours.key}", f"/{theirs.key}") if near else None
+    return None if theirs or ours else os.path.relpath(folder, base)
+
+
+def _picture(name: str, path: Path, thumb: str, address: _Addresses) -> Picture:
+    return Picture(name, thumb, address(path))
 
 
 def _existing(

@@ -10,12 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from pipelines.codecs import write_atomic
@@ -23,6 +25,8 @@ from vtonctl.show.jsonout import sentence
 
 MATRIX_DENSITY = 0.25
 """A grid of persons x garments is shown when at least this share of its cells is filled."""
+WIDEST_GRID = 60
+"""Garments side by side in one of several pages."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,39 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a page stands among those of a report; addresses are relative to it."""
+
+    number: int
+    """From 1; 0 of a page that shows some results apart."""
+    pages: int
+    counts: Mapping[str, int]
+    """Number of results of all pages in each state."""
+    first: str = ""
+    previous: str = ""
+    next: str = ""
+    folder: str = ""
+    """Of the other pages, with a slash at its end; empty for a page within it."""
+    apart: tuple[str, ...] = ()
+    """What is shown apart: ``worst``, ``failed``."""
+    shown: str = ""
+    """Which of them this page is."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All pages of a report."""
+
+    title: str
+    counts: Mapping[str, int]
+    pages: tuple[tuple[str, str, str], ...]
+    """Address, first and last item of each."""
+    apart: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Page:
-    """A whole report; ``kind`` is ``tryon`` or ``dataset``."""
+    """A whole report, or one page of it; ``kind`` is ``tryon`` or ``dataset``."""
 
     kind: str
     title: str
@@ -78,6 +113,8 @@ class Page:
     cards: tuple[Card, ...]
     persons: tuple[Side, ...] = ()
     garments: tuple[Side, ...] = ()
+    place: Place | None = None
+    """None of a report in one page."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -101,6 +138,8 @@ class Page:
         """Whether the pairs fill a grid of persons x garments well enough to show one."""
         if len(self.poses) > 1:
             return False  # a cell has room for one card
+        if self.place and (self.place.shown or len(self.garments) > WIDEST_GRID):
+            return False
         cells = len(self.persons) * len(self.garments)
         return cells > 1 and len(self.cards) >= MATRIX_DENSITY * cells
 
@@ -119,11 +158,7 @@ def render(page: Page) -> str:
     here = files("vtonctl.show")
     style = here.joinpath("report.css").read_text("utf-8") + _thumb_rules(page)
     script = here.joinpath("report.js").read_text("utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(here.joinpath("report.html.j2").read_text("utf-8"))
-    return template.render(
+    return _template("report.html.j2").render(
         page=page,
         numbers={card.item: number for number, card in enumerate(page.cards)},
         person_numbers={side.key: number for number, side in enumerate(page.persons)},
@@ -139,6 +174,25 @@ def render(page: Page) -> str:
 def write(page: Page, path: Path) -> None:
     """Render the page into a file, replacing it in one step. Raises ``StorageError``."""
     write_atomic(path, render(page).encode("utf-8", "backslashreplace"))
+
+
+def write_contents(contents: Contents, path: Path) -> None:
+    """Write the list of all pages. Raises ``StorageError``."""
+    style = files("vtonctl.show").joinpath("report.css").read_text("utf-8")
+    text = _template("report_contents.html.j2").render(
+        contents=contents,
+        style=Markup(style),  # noqa: S704 - our own file
+        style_hash=_hash(style),
+    )
+    write_atomic(path, text.encode("utf-8", "backslashreplace"))
+
+
+@cache
+def _template(name: str) -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(files("vtonctl.show").joinpath(name).read_text("utf-8"))
 
 
 def _thumb_rules(page: Page) -> str:
