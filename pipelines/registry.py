@@ -196,7 +196,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "acgpn": (
         _dressing(
             "acgpn",
-            "layout, warp and content fusion (Yang et al. 2020); import or train weights",
+            "layout, warp and content fusion (Yang et al. 2020)",
             version=3,
             weights=ACGPN_FAMILIES,
         ),

@@ -48,7 +48,8 @@ LINES = {
     "is read or written there.",
     "R17": "A link planted where a result belongs is never followed.",
     "R18": "Weights that carry code, wrong headers or too much are refused; nothing of them runs.",
-    "R19": "There are no downloads: a whole run opens no connection to anywhere.",
+    "R19": "A download (weights that a training run is told to use) is there whole with the right "
+    "hash or not at all; any other run opens no connection to anywhere.",
     "R20": "Results do not depend on the number of workers, nor on interruptions, byte for byte.",
     "R21": "SIGTERM and SIGINT: work in flight ends within seconds, the state is consistent, the "
     "exit code says which, no process is left; a reader of the output may go away.",

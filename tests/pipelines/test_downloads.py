@@ -11,6 +11,8 @@ import pytest
 from pipelines.downloads import Published, Rules, fetch, is_public, published_by_torchvision
 from pipelines.errors import WeightsMissing
 
+pytestmark = pytest.mark.reliability("R19")
+
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 LOCAL = Rules(
