@@ -9,6 +9,7 @@ import torch
 from pipelines.errors import ConfigError, InputError
 from pipelines.systems.acgpn.config import ACGPNConfig
 from pipelines.systems.acgpn.train_layout import G1Task, G2Task
+from pipelines.systems.acgpn.train_settings import USettings
 from pipelines.systems.acgpn.train_warp import UTask
 from pipelines.systems.cp_vton.config import CPVTONPlusConfig
 from pipelines.systems.cp_vton.train_gmm import GMMTask as CPVTONGMMTask
@@ -30,12 +31,12 @@ ALIAS = ALIASConfig(
 ADDED = [
     (G1Task, ACGPNConfig(16, coarse_width=16), "coarse_width", {"coarse", "coarse_share"}),
     (G2Task, ACGPNConfig(16, coarse_width=16), "coarse_width", {"coarse", "coarse_share"}),
+    (UTask, ACGPNConfig(16, refine_width=16), "refine_width", {"refiner"}),
     (SegTask, SegConfig(16, coarse_width=16), "coarse_width", {"coarse", "coarse_share"}),
     (GMMTask, GMMConfig(16, refine_width=16), "refine_width", {"refiner"}),
     (ALIASTask, ALIAS, "light_width", {"light"}),
 ]
 FIXED = [
-    (UTask, ACGPNConfig(16)),
     (CPVTONGMMTask, CPVTONPlusConfig(16)),
     (TOGTask, TOGConfig(16)),
     (RefineTask, VITONConfig(16)),
@@ -44,7 +45,8 @@ FIXED = [
 
 def task_of(kind, config, state=None):
     start = None if state is None else Start(PATH, state, config)
-    return kind(config, None, None, None, None, Helpers(), start)
+    settings = USettings() if kind is UTask else None
+    return kind(config, None, settings, None, None, Helpers(), start)
 
 
 def new(kind, config):
