@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,8 @@ def fill(folder: Path, tasks: Sequence[PairTask], first: int) -> None:
         for number in range(start, min(start + CHUNK, len(tasks))):
             task = tasks[number]
             made = outcome_of(task, picture(folder, task.item))
-            rows.append(Row(**{**vars(made), "params": dict(task.spec.params)}))
+            known = {f.name: getattr(made, f.name) for f in fields(Row) if hasattr(made, f.name)}
+            rows.append(Row(**known, params=dict(task.spec.params)))
         ledger.record(tryon.SCOPE, rows)
     ledger.close()
 
