@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
+from pipelines.checkpoint_files import sha256_of_file
 from pipelines.errors import StorageError, WeightsMissing
 
 _BLOCK = 1 << 20
@@ -105,17 +106,7 @@ class _Refused(Exception):
 
 
 def _is_right(path: Path, sha256: str) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return _digest_of(file).startswith(sha256)
-
-
-def _digest_of(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(_BLOCK):
-        digest.update(block)
-    return digest.hexdigest()
+    return path.is_file() and sha256_of_file(path).startswith(sha256)
 
 
 def _download(file: Published, target: Path, rules: Rules) -> None:

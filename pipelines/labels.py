@@ -220,6 +220,11 @@ ACGPN14_TO_LIP20: Mapping[int, int] = {
 """ACGPN's ids to LIP's: hats are lost in hair, skirts in pants, and NOISE, which is mostly neck,
 becomes neck."""
 
+ACGPN14_TO_VITONHD7: Mapping[int, int] = {
+    0: 0, **dict.fromkeys((5, 6, 8, 9, 10, 12), 1), 4: 2, 1: 3, 11: 4, 13: 5, 7: 6,
+}  # fmt: skip
+"""ACGPN's ids to the groups of ALIAS: NOISE stays what it is."""
+
 LIP20_TO_ATR18: Mapping[int, int] = {
     0: 0, 1: 1, 2: 2, 3: 0, 4: 3, 5: 4, 6: 7, 7: 4, 8: 0, 9: 6, 10: 11, 11: 17, 12: 5, 13: 11,
     14: 14, 15: 15, 16: 12, 17: 13, 18: 9, 19: 10,
@@ -249,6 +254,7 @@ MERGES: Mapping[tuple[type[Labels], type[Labels]], Mapping[int, int]] = {
     (CPVTON20, LIP20): CPVTON20_TO_LIP20,
     (CPVTONPlus21, LIP20): CPVTONPLUS21_TO_LIP20,
     (ACGPN14, LIP20): ACGPN14_TO_LIP20,
+    (ACGPN14, VITONHD7): ACGPN14_TO_VITONHD7,
 }
 """Every direct merge, by source and target set."""
 

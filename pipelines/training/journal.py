@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pipelines.atomic import write_atomic
 from pipelines.codecs import encode
+from pipelines.json_values import finite
 from pipelines.layout import Encoding
 from pipelines.training.curves import draw_curves
 from pipelines.training.run_folder import RunFolder
@@ -97,12 +98,4 @@ class Journal:
 
 def write_json(path: Any, value: Any) -> None:
     """Write a JSON file; numbers that JSON does not have become null."""
-    write_atomic(path, (json.dumps(_plain(value), indent=2) + "\n").encode())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
+    write_atomic(path, (json.dumps(finite(value), indent=2) + "\n").encode())

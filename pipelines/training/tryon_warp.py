@@ -38,24 +38,19 @@ class CorrectionSettings(Protocol):
         """Of 1 - SSIM."""
 
 
-class Bent(Protocol):
-    """A bent garment."""
-
-    @property
-    def garment(self) -> Tensor:
-        """``float32 [B, 3, H, W]`` in -1..1, on white."""
-
-    @property
-    def mask(self) -> Tensor:
-        """``float32 [B, 1, H, W]`` in 0..1."""
-
-
 @dataclass(frozen=True, eq=False)
-class Worn:
-    """The truth: ``garment`` and ``mask`` as in ``Bent``, and where ``hair`` is."""
+class OnWhite:
+    """A bent garment, ``float32 [B, 3, H, W]`` in -1..1 on white, and its mask [B, 1, H, W]."""
 
     garment: Tensor
     mask: Tensor
+    """``float32`` in 0..1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Worn(OnWhite):
+    """The truth, and where hair is."""
+
     hair: Tensor
     """``float32 [B, 1, H, W]``; under it there may be garment or not."""
 
@@ -73,15 +68,14 @@ def start_refiner(refiner: GridRefiner, path: Path, channels: Sequence[int | Non
         for name, tensor in stored.items()
         if name.startswith(_STORED)
     }
-    if (first := state.get(_FIRST)) is not None and first.shape[1] > max(filter(None, channels)):
-        columns = [
-            first.new_zeros(first[:, 0].shape) if c is None else first[:, c] for c in channels
-        ]
-        state[_FIRST] = torch.stack(columns, 1)
+    first = state.get(_FIRST)
+    if first is not None and first.shape[1] > max(filter(None, channels)):
+        nothing = torch.zeros_like(first[:, 0])
+        state[_FIRST] = torch.stack([nothing if c is None else first[:, c] for c in channels], 1)
     load_into(refiner, state, path)
 
 
-def apart(worn: Worn, warp: Bent) -> tuple[Tensor, Tensor]:
+def apart(worn: Worn, warp: OnWhite) -> tuple[Tensor, Tensor]:
     """L1 of garment and mask, but for what is under hair."""
     seen = 1 - worn.hair
     of_mask = (seen * (warp.mask - worn.mask).abs()).mean()
@@ -89,7 +83,7 @@ def apart(worn: Worn, warp: Bent) -> tuple[Tensor, Tensor]:
 
 
 def correction_loss(
-    settings: CorrectionSettings, worn: Worn, warp: Bent, spline_mask: Tensor, offsets: Tensor
+    settings: CorrectionSettings, worn: Worn, warp: OnWhite, spline_mask: Tensor, offsets: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of a corrected warp, and its parts.
 
@@ -108,14 +102,14 @@ def correction_loss(
     }  # fmt: skip
 
 
-def _moved_unseen(worn: Worn, warp: Bent, spline_mask: Tensor) -> Tensor:
+def _moved_unseen(worn: Worn, warp: OnWhite, spline_mask: Tensor) -> Tensor:
     """L1 of the masks of warp and spline under hair, where nothing says that a neckline is not
     where the spline has it.
     """  # noqa: D205 - one sentence
     return (worn.hair * (warp.mask - spline_mask.detach()).abs()).mean()
 
 
-def _coarsely_apart(worn: Worn, warp: Bent) -> Tensor:
+def _coarsely_apart(worn: Worn, warp: OnWhite) -> Tensor:
     """L1 of ever smaller pictures: from afar a print is found that is not where it should be."""
     seen = 1 - worn.hair
     made, truth = seen * warp.garment, seen * worn.garment
@@ -125,7 +119,7 @@ def _coarsely_apart(worn: Worn, warp: Bent) -> Tensor:
     return torch.stack(losses).mean()
 
 
-def _unlike(worn: Worn, warp: Bent) -> Tensor:
+def _unlike(worn: Worn, warp: OnWhite) -> Tensor:
     """1 - SSIM of pictures of half the size, where the garment is worn."""
     half = [F.avg_pool2d(each, 2) for each in (warp.garment, worn.garment)]
     where = F.avg_pool2d(worn.mask, 2)[:, 0]

@@ -33,7 +33,7 @@ def measure(mode: str, repeat: int) -> dict[str, float | str]:
     config = ACGPNConfig()
     made = [build_network(family, config).eval().requires_grad_(False) for family in FAMILIES]
     chain = TryOnChain(
-        Networks(*made, config),  # type: ignore[call-arg, arg-type]
+        Networks(*made, config),  # type: ignore[call-arg, arg-type]  # four, in their order
         parity=mode == "published",
         precision="bf16" if mode.endswith("bf16") else "fp32",
     )

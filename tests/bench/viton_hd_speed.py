@@ -58,7 +58,7 @@ class KnownLayout(TryOnChain):
 
     def layout(self, person: ChainPerson, garment: ChainGarment, **options: object) -> Layout:
         """The known layout, after the work of predicting one."""
-        super().layout(person, garment, **options)  # type: ignore[arg-type]
+        super().layout(person, garment, **options)  # type: ignore[arg-type]  # as it takes them
         return Layout(self.known, self.known[0].argmax(0))
 
 
@@ -75,7 +75,7 @@ def official(mode: str, person: PersonInputs) -> KnownLayout:
     made = [build_network(config) for config in (SegConfig(), GMMConfig(), ALIASConfig())]
     seg, gmm, alias = (network.eval().requires_grad_(False) for network in made)
     chain = KnownLayout(
-        Networks(seg, gmm, alias, ConditionsConfig()),  # type: ignore[arg-type]
+        Networks(seg, gmm, alias, ConditionsConfig()),  # type: ignore[arg-type]  # each is of its kind
         parity=mode == "published",
         precision="bf16" if mode.endswith("bf16") else "fp32",
     )
@@ -94,7 +94,7 @@ def compact(files: list[Path], person: PersonInputs, precision: str) -> VitonHDT
     else:
         torch.manual_seed(0)
         seg, gmm, alias = (build_network(c).eval().requires_grad_(False) for c in COMPACT)
-        networks = Networks(seg, gmm, alias, SMALL)  # type: ignore[arg-type]
+        networks = Networks(seg, gmm, alias, SMALL)  # type: ignore[arg-type]  # each is of its kind
         known = KnownLayout(networks, precision=precision)
         system = object.__new__(VitonHDTryOn)
     known.known = known_layout(person, known.size)

@@ -94,21 +94,10 @@ def recorded(place: DataPlace) -> list[ItemOutcome]:
 
     ledger = read_ledger(RunDir(place.root))
     try:
-        rows = ledger.rows(DataRoot(place.root, place.split, place.layout).scope)
+        scope = DataRoot(place.root, place.split, place.layout).scope
+        return [
+            ItemOutcome.of(row.item, row.stage, row.status, row)
+            for row in ledger.each_row(scope, without="planned")
+        ]
     finally:
         ledger.close()
-    return [
-        ItemOutcome(
-            item=row.item,
-            stage=row.stage,
-            status=row.status,
-            code=row.code,
-            message=row.message,
-            hint=row.hint,
-            flags=tuple(row.flags),
-            score=row.score,
-            record=dict(row.record),
-        )
-        for row in rows.values()
-        if row.status != "planned"
-    ]

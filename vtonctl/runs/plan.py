@@ -54,18 +54,8 @@ class Planned:
             return ItemOutcome(self.item, self.stage, "pending", record=record)
         if row is None:
             return ItemOutcome(self.item, self.stage, self.state, record=_NOTHING)
-        return ItemOutcome(
-            item=self.item,
-            stage=self.stage,
-            status=self.state,
-            code=row.code,
-            message=row.message,
-            hint=row.hint,
-            flags=tuple(row.flags),
-            score=row.score,
-            seconds=row.seconds,
-            record=_NOTHING if self.state == "current" else row.record,
-        )
+        told = row.record if self.state != "current" else _NOTHING
+        return ItemOutcome.of(self.item, self.stage, self.state, row, told)
 
 
 @dataclass

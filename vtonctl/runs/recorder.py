@@ -132,18 +132,7 @@ def _told(outcome: Outcome, row: Row | None) -> ItemOutcome:
     seen: Outcome | Row = (
         row if row and outcome.status in ("current", "failed", "poison") else outcome
     )
-    return ItemOutcome(
-        item=outcome.item,
-        stage=outcome.stage,
-        status=outcome.status,
-        code=seen.code,
-        message=seen.message,
-        hint=seen.hint,
-        flags=tuple(seen.flags),
-        score=seen.score,
-        seconds=seen.seconds,
-        record=dict(seen.record),
-    )
+    return ItemOutcome.of(outcome.item, outcome.stage, outcome.status, seen)
 
 
 def _remove_superseded(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -27,6 +27,38 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+class Said(Protocol):
+    """What the outcome of a worker and a row of the ledger say alike; as in ``ItemOutcome``."""
+
+    @property
+    def code(self) -> str:
+        """Of a failure."""
+
+    @property
+    def message(self) -> str:
+        """Of a failure."""
+
+    @property
+    def hint(self) -> str:
+        """Of a failure."""
+
+    @property
+    def flags(self) -> Sequence[str]:
+        """Doubts."""
+
+    @property
+    def score(self) -> float:
+        """0..1."""
+
+    @property
+    def seconds(self) -> float:
+        """That the work took."""
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """What is noted besides."""
+
+
 @dataclass(frozen=True, slots=True)
 class ItemOutcome:
     """One item of one stage, as recorded in the ledger and shown to people."""
@@ -45,6 +77,24 @@ class ItemOutcome:
     seconds: float = 0.0
     record: Mapping[str, Any] = field(default_factory=dict)
     """What the ledger has beyond this of what the run did itself; little of what was up to date."""
+
+    @classmethod
+    def of(
+        cls, item: str, stage: str, status: str, said: Said, record: Mapping[str, Any] | None = None
+    ) -> ItemOutcome:
+        """An outcome with what is ``said`` of it; ``record`` in the place of that one's."""
+        return cls(
+            item=item,
+            stage=stage,
+            status=status,
+            code=said.code,
+            message=said.message,
+            hint=said.hint,
+            flags=tuple(said.flags),
+            score=said.score,
+            seconds=said.seconds,
+            record=said.record if record is None else record,
+        )
 
 
 @dataclass(frozen=True)

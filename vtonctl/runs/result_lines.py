@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.atomic import write_atomic
 from pipelines.datasets.naming import PAIR_SEPARATOR
+from pipelines.json_values import finite
 from vtonctl.runs.engine import Record
 from vtonctl.runs.filehash import FileState
 from vtonctl.runs.journal import in_pieces
@@ -85,11 +85,6 @@ def _is_as_written(path: Path, written: FileState | None) -> bool:
     )
 
 
-def _finite(value: float) -> float | None:
-    """None for what is no finite number, which JSON does not have."""
-    return value if math.isfinite(value) else None
-
-
 def _line(row: Row) -> dict[str, Any]:
     record = row.record
     # a row of an earlier version may not say whom it shows
@@ -111,7 +106,7 @@ def _line(row: Row) -> dict[str, Any]:
         "seconds": round(row.seconds, 3),
         "score": row.score,
         "flags": list(row.flags),
-        "measures": {name: _finite(value) for name, value in record.get("measures", {}).items()},
+        "measures": finite(record.get("measures", {})),
         "edited_fraction": record.get("edited_fraction"),
         "size": record.get("size"),
     }

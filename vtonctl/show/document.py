@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from pipelines.json_values import finite
 
 
 class Part(BaseModel):
@@ -27,12 +28,4 @@ class Document(Part):
         A byte of a file name that is not UTF-8 stands as ``\udc80`` to ``\udcff``, and what is no
         finite number as null.
         """
-        return json.dumps(_finite(self.model_dump()), indent=2, default=str)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    return [_finite(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+        return json.dumps(finite(self.model_dump()), indent=2, default=str)

@@ -1,19 +1,25 @@
 """Inference with ACGPN's four networks, step by step.
 
 Source: the published test script of ACGPN (Yang et al. 2020). ``parity=True`` runs its steps as
-they are there. By default (our choice) noise comes from the pair's seed, and the new garment may
-reach beyond the old outline of the person: the published script cuts it off there, which leaves a
-narrow person in a wide garment bare.
+they are there. By default (our choice)
+
+- noise comes from the pair's seed;
+- the new garment may reach beyond the old outline of the person: the published script cuts it off
+  there, which leaves a narrow person in a wide garment bare;
+- with a person's mirror image beside the person, all that is found is the mean of both looks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from pipelines import device as devices
+from pipelines.labels import ACGPN14
+from pipelines.mirror_image import mirror_order, mirrored_grid
 from pipelines.networks.noise import binary_noise
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.chain_steps import (
@@ -29,10 +35,14 @@ from pipelines.systems.acgpn.conditions import CHANNELS, GarmentConditions, Pers
 from pipelines.systems.acgpn.networks import PUBLISHED_SIZE, Warped
 from pipelines.systems.acgpn.weights import Networks
 
+_ORDER = mirror_order(ACGPN14)
+
 
 @dataclass(frozen=True, eq=False)
 class ChainResult:
-    """The dressed person ``picture`` ``float32 [1, 3, 256, 192]`` in -1..1, and what led to it."""
+    """The dressed person ``picture`` ``float32 [1, 3, 256, 192]`` in -1..1, and what led to it: of
+    the pair, and of its mirror image where there is one beside it.
+    """  # noqa: D205 - one sentence
 
     layout: Layout
     warp: Warped
@@ -59,6 +69,9 @@ class TryOnChain:
             kind = torch.bfloat16 if precision == "bf16" else torch.float32
             networks = networks.quickened(kind)
         self.networks = networks.to(self.device)
+        self.looks_twice = not parity and networks.u.refiner is not None
+        """Whether a person's mirror image should be beside the person: the published networks, slow
+        as they are, are asked once."""
 
     @torch.inference_mode()
     def __call__(
@@ -77,23 +90,30 @@ class TryOnChain:
         self, person: PersonConditions, garment: GarmentConditions, *, seed: int = 0
     ) -> Layout:
         """Where everything will be."""
-        noise = self._noise(seed, 0), self._noise(seed, 1)
-        body = self.networks.g1(g1_input(person, garment, noise[0]))
+        shown = _also_mirrored(garment, person)
+        noise = self._noise(seed, 0, person), self._noise(seed, 1, person)
         # parity: behind a sigmoid, which does not change which map is highest
-        ids = body.float().argmax(1)
+        body = self.networks.g1(g1_input(person, shown, noise[0])).float()
+        ids = _mean(body.softmax(1), _ORDER).argmax(1) if len(body) > 1 else body.argmax(1)
         maps = label_maps(ids, CHANNELS)
-        mask = self.networks.g2(g2_input(person, garment, maps, noise[1]))
-        certainty = torch.sigmoid(mask.float())
+        mask = self.networks.g2(g2_input(person, shown, maps, noise[1]))
+        certainty = _mean(torch.sigmoid(mask.float()))
         within = person.labels > 0 if self.parity else None
         return made_layout(person, ids, certainty, within)
 
     @torch.inference_mode()
     def warp(self, person: PersonConditions, garment: GarmentConditions, layout: Layout) -> Warped:
         """The garment bent to its place in a layout."""
+        shown, u = _also_mirrored(garment, person), self.networks.u
         body = warp_body(person, layout.labels, layout.garment)
-        shown = garment.image * garment.mask
-        made: Warped = self.networks.u(shown, layout.garment, garment.mask, body)
-        return made
+        cloth = shown.image * shown.mask
+        warp = u.bend(cloth, layout.garment, shown.mask, body)
+        if len(body) > 1:
+            own, other = warp.bent.grid[:1], warp.bent.grid[1:]
+            grid = (own + mirrored_grid(other)) / 2
+            grids = torch.cat((grid, mirrored_grid(grid)))
+            warp = replace(warp, corrected=u.bent(cloth, shown.mask, grids))
+        return u.finished(warp, layout.garment)
 
     @torch.inference_mode()
     def picture(
@@ -106,8 +126,28 @@ class TryOnChain:
         seed: int = 0,
     ) -> Tensor:
         """The dressed person ``float32 [1, 3, 256, 192]`` in -1..1."""
-        given = g_input(person, kept, layout.labels, worn, self._noise(seed, 2))
-        return self.networks.g.picture(given)
+        given = g_input(person, kept, layout.labels, worn, self._noise(seed, 2, person))
+        return _mean(self.networks.g.picture(given))[:1]
 
-    def _noise(self, seed: int, number: int) -> Tensor:
-        return binary_noise(devices.mix_seed(seed, number), PUBLISHED_SIZE).to(self.device)
+    def _noise(self, seed: int, number: int, person: PersonConditions) -> Tensor:
+        noise = binary_noise(devices.mix_seed(seed, number), PUBLISHED_SIZE).to(self.device)
+        return noise.expand(len(person.image), -1, -1, -1)
+
+
+def _also_mirrored(garment: GarmentConditions, person: PersonConditions) -> GarmentConditions:
+    """A garment, with its mirror image beside it where the person has theirs."""
+    if len(person.image) == len(garment.image):
+        return garment
+    both = (torch.cat((each, each.flip(-1))) for each in (garment.image, garment.mask))
+    return GarmentConditions(*both)
+
+
+def _mean(found: Tensor, order: Sequence[int] | slice = slice(None)) -> Tensor:
+    """What two looks ``[2, C, H, W]`` have found, as both would have it; of one look, that.
+
+    ``order`` has for each channel the one that stands in its place in a mirror image.
+    """
+    if len(found) == 1:
+        return found
+    mean = (found[:1] + found[1:, order].flip(-1)) / 2
+    return torch.cat((mean, mean[:, order].flip(-1)))

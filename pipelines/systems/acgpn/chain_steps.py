@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipelines.labels import ACGPN14
+from pipelines.labels import ACGPN14, ACGPN14_TO_VITONHD7, VITONHD7
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.conditions import (
     ARMS,
@@ -24,17 +24,6 @@ from pipelines.systems.acgpn.conditions import (
 FEWEST_SKIN = 10
 """Pixels of arms from which a colour of the skin is taken."""
 _ARM_DILATIONS = 10
-_GROUPS = (
-    (
-        ACGPN14.FACE, ACGPN14.PANTS, ACGPN14.LEFT_LEG, ACGPN14.RIGHT_LEG, ACGPN14.LEFT_SHOE,
-        ACGPN14.RIGHT_SHOE,
-    ),
-    (ACGPN14.HAIR,),
-    (ACGPN14.LEFT_ARM,),
-    (ACGPN14.RIGHT_ARM,),
-    (ACGPN14.NOISE,),
-)  # fmt: skip
-"""Members of ``VITONHD7``'s groups but for background and upper clothes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +64,13 @@ def g_input(
 
 def warp_body(person: PersonConditions, labels: Tensor, garment: Tensor) -> Tensor:
     """25 channels: ``VITONHD7`` maps of a layout and the garment's mask on it, pose."""
-    empty = labels[:, ACGPN14.BACKGROUND, None] - garment
-    groups = [labels[:, list(members)].sum(1, keepdim=True) for members in _GROUPS]
-    return torch.cat((empty.clamp(min=0), groups[0], garment, *groups[1:], person.pose), 1)
+    merged = labels.new_zeros(len(labels), len(VITONHD7), *labels.shape[2:])
+    for label, group in ACGPN14_TO_VITONHD7.items():
+        merged[:, group] += labels[:, label]
+    # the body's labels are background under the garment
+    merged[:, VITONHD7.BACKGROUND] -= garment[:, 0]
+    merged[:, VITONHD7.UPPER] = garment[:, 0]
+    return torch.cat((merged.clamp(min=0), person.pose), 1)
 
 
 def made_layout(

@@ -47,6 +47,11 @@ class PersonConditions:
     fused: Tensor
     pose: Tensor
 
+    def beside(self, other: PersonConditions) -> PersonConditions:
+        """Both in one batch."""
+        both = zip(vars(self).values(), vars(other).values(), strict=True)
+        return PersonConditions(*(torch.cat(pair) for pair in both))
+
 
 @dataclass(frozen=True, eq=False)
 class GarmentConditions:

@@ -97,7 +97,12 @@ class Bent:
     @property
     def on_white(self) -> Tensor:
         """The garment on white instead."""
-        return self.garment + (1 - self.mask)
+        return on_white(self.garment, self.mask)
+
+
+def on_white(garment: Tensor, mask: Tensor) -> Tensor:
+    """A garment ``[B, 3, H, W]`` that is 0 where its mask is 0, on white."""
+    return garment + (1 - mask)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,8 +185,7 @@ class ClothesWarping(UNet):
 
         ``body`` is as in ``bend``.
         """
-        warp = self.bend(cloth, target_mask, source_mask, body)
-        return Warped(**vars(warp), raw=self.refined(target_mask, warp.garment).float())
+        return self.finished(self.bend(cloth, target_mask, source_mask, body), target_mask)
 
     def bend(
         self, cloth: Tensor, target_mask: Tensor, source_mask: Tensor, body: Tensor | None = None
@@ -194,7 +198,7 @@ class ClothesWarping(UNet):
         # float32: bfloat16 would move the garment by pixels
         with torch.autocast(cloth.device.type, enabled=False):
             points = self.stn(torch.cat((source_mask, target_mask, cloth), 1).float())
-            spline = self._bent(cloth, source_mask, self.stn.tps(points))
+            spline = self.bent(cloth, source_mask, self.stn.tps(points))
         if self.refiner is None:
             return Warp(spline, points)
         assert body is not None  # noqa: S101 - given by all callers that may have a refiner
@@ -202,15 +206,20 @@ class ClothesWarping(UNet):
         seen = F.interpolate(seen, size=tuple(REFINED), mode="area")
         grid, offsets = self.refiner.corrected(spline.grid.detach(), seen)
         with torch.autocast(cloth.device.type, enabled=False):
-            return Warp(spline, points, self._bent(cloth, source_mask, grid), offsets)
+            return Warp(spline, points, self.bent(cloth, source_mask, grid), offsets)
 
-    def _bent(self, cloth: Tensor, mask: Tensor, grid: Tensor) -> Bent:
+    def bent(self, cloth: Tensor, mask: Tensor, grid: Tensor) -> Bent:
+        """Garments and their masks, as in ``forward``, sampled by a grid ``[B, H, W, 2]``."""
         sources = torch.cat((cloth, mask, torch.ones_like(mask)), 1)
         sampled = F.grid_sample(sources.float(), grid, align_corners=self.align_corners)
         # parity: laid on a black canvas although beyond its photo the garment is black already,
         # so that what is sampled across the photo's edge fades twice
         both = sampled[:, :4] * sampled[:, 4:]
         return Bent(both[:, :3], both[:, 3:], grid)
+
+    def finished(self, warp: Warp, target_mask: Tensor) -> Warped:
+        """A warp with the U-Net's part."""
+        return Warped(**vars(warp), raw=self.refined(target_mask, warp.garment).float())
 
     def refined(self, target_mask: Tensor, garment: Tensor) -> Tensor:
         """The U-Net's ``[B, 4, H, W]``; no gradient reaches the warp through it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipelines.systems.acgpn.config import NECKS, ACGPNConfig
 from pipelines.systems.acgpn.train_base import ACGPNTask
@@ -28,9 +28,6 @@ from pipelines.training.settings import NARROWEST
 from pipelines.training.tryon_settings import SCHEDULES, GanSettings
 from pipelines.training.tryon_setup import Setup, bad, check_forcing, check_width, refuse_unknown
 from pipelines.training.tryon_task import TaskData
-
-if TYPE_CHECKING:
-    pass
 
 _TASKS: Mapping[str, type[ACGPNTask[Any]]] = {"g1": G1Task, "g2": G2Task, "u": UTask, "g": GTask}
 

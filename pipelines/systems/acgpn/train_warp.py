@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from pipelines.networks.grid_refiner import GridRefiner
 from pipelines.networks.losses import released_second_order_constraint, second_order_constraint
 from pipelines.networks.pictures import label_maps
 from pipelines.systems.acgpn.conditions import CHANNELS
-from pipelines.systems.acgpn.networks import Bent, Warp
+from pipelines.systems.acgpn.networks import Warp, on_white
 from pipelines.systems.acgpn.train_base import (
     ACGPNTask,
     bent,
@@ -31,7 +30,7 @@ from pipelines.systems.acgpn.weights import build_network
 from pipelines.training.initialisation import normal_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_figures import Averages, add_warp_figures, inside, pixels, sheet
-from pipelines.training.tryon_warp import Worn, correction_loss, start_refiner
+from pipelines.training.tryon_warp import OnWhite, Worn, correction_loss, start_refiner
 
 _PERCEPTUAL = {"warp": 1.0, "composed": 10.0, "refined": 20.0}
 """Weights of the perceptual loss of the bent, the composed and the U-Net's own garment."""
@@ -130,7 +129,7 @@ class UTask(ACGPNTask[USettings]):
         if warp.offsets is None:
             return loss, logged
         refined, parts = correction_loss(
-            s, _worn(given), _OnWhite(warp.bent), warp.spline.mask, warp.offsets
+            s, _worn(given), OnWhite(warp.bent.on_white, warp.mask), warp.spline.mask, warp.offsets
         )
         return loss + s.refine_weight * refined, {**logged, **parts}
 
@@ -191,35 +190,15 @@ class UTask(ACGPNTask[USettings]):
             given.image,
             given.garment.image,
             warp.bent.on_white,
-            _on_white(warp.composed(target) * target, target),
+            on_white(warp.composed(target) * target, target),
             _worn(given).garment,
         )
         return sheet([pixels(picture) for picture in pictures])
 
 
-@dataclass(frozen=True, eq=False)
-class _OnWhite:
-    """A bent garment as ``correction_loss`` takes it."""
-
-    bent: Bent
-
-    @property
-    def garment(self) -> Tensor:
-        return self.bent.on_white
-
-    @property
-    def mask(self) -> Tensor:
-        return self.bent.mask
-
-
 def _worn(given: Examples) -> Worn:
     hair = (given.truth == ACGPN14.HAIR)[:, None].float()
-    return Worn(_on_white(given.image * given.worn, given.worn), given.worn, hair)
-
-
-def _on_white(garment: Tensor, mask: Tensor) -> Tensor:
-    """A garment ``[B, 3, H, W]`` that is 0 where its mask is 0, on white."""
-    return garment + (1 - mask)
+    return Worn(on_white(given.image * given.worn, given.worn), given.worn, hair)
 
 
 def _apart(made: Tensor, true: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipelines.checkpoint_files import check_files
 from pipelines.labels import ACGPN14
+from pipelines.mirror_image import mirrored
 from pipelines.networks.pictures import as_levels, as_plane, quantised
 from pipelines.rendering.canvas import off_canvas
 from pipelines.rendering.dressing import (
@@ -76,7 +77,11 @@ class ACGPNTryOn:
         """Take a person apart. Raises ``ItemError`` (``uncertain_pose``)."""
 
         def known(shown: PersonInputs) -> PersonConditions:
-            return person_conditions(shown, self.config, device=self.chain.device)
+            made = person_conditions(shown, self.config, device=self.chain.device)
+            if not self.chain.looks_twice:
+                return made
+            other = person_conditions(mirrored(shown), self.config, device=self.chain.device)
+            return made.beside(other)
 
         return prepare_person(person, PUBLISHED_SIZE, known)
 

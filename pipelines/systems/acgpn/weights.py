@@ -78,8 +78,8 @@ def read_networks(weights: Mapping[str, Path]) -> Networks:
                 hint="Use four files that were trained together.",
             )
     g1, g2, u, g = (made[family][0] for family in FAMILIES)
-    # what the families' configs build
-    assert isinstance(u, ClothesWarping) and isinstance(g, ContentFusion)  # noqa: S101
+    assert isinstance(u, ClothesWarping)  # noqa: S101 - what the family's config builds
+    assert isinstance(g, ContentFusion)  # noqa: S101 - as above
     return Networks(g1, g2, u, g, config)
 
 

@@ -18,20 +18,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines import device as devices
-from pipelines.body import mirror_pose, scaled
-from pipelines.labels import VITONHD7, VITONHD13, Labels, mirror_table
+from pipelines.body import scaled
+from pipelines.labels import VITONHD7, VITONHD13
+from pipelines.mirror_image import mirror_order, mirrored, mirrored_grid
 from pipelines.networks.alias import seeded_noise
 from pipelines.networks.correlation import MATCHING_SIZE
 from pipelines.networks.noise import binary_noise
 from pipelines.networks.tps_grid import TpsGrid
 from pipelines.preprocess.agnostic_shapes import neck_zone
-from pipelines.relabel import mirror
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.viton_hd import chain_steps as steps
 from pipelines.systems.viton_hd.chain_alias import EnteringPerson, FastALIAS
@@ -127,7 +126,7 @@ class TryOnChain:
             self._seg = self._seg.to(memory_format=torch.channels_last)
             self._fast = FastALIAS(alias, kind)
         self._grid = TpsGrid(self.size, networks.gmm.grid.convention)
-        self._sides = _mirror_order(VITONHD13), _mirror_order(VITONHD7)
+        self._sides = mirror_order(VITONHD13), mirror_order(VITONHD7)
 
     @torch.inference_mode()
     def prepare_person(
@@ -142,11 +141,11 @@ class TryOnChain:
         neck = torch.from_numpy(neck_zone(small, self.size)).to(self._device)
         if self.parity:
             return ChainPerson(made, neck)
-        mirrored = None
+        other = None
         if pose_picture is None:
-            mirrored = person_conditions(_mirrored(person), self.config, device=self._device)
+            other = person_conditions(mirrored(person), self.config, device=self._device)
         entering = self._padded(torch.cat((made.agnostic, made.pose), 1))
-        return ChainPerson(made, neck, mirrored, self._fast.prepare(entering))
+        return ChainPerson(made, neck, other, self._fast.prepare(entering))
 
     @torch.inference_mode()
     def prepare_garment(self, garment: GarmentInputs) -> ChainGarment:
@@ -205,7 +204,7 @@ class TryOnChain:
         if not person.mirrored:
             return own
         other = self._look(person.mirrored, garment, parse[:, self._sides[1]].flip(-1), look=1)
-        grid = (own.grid + _unmirrored(other.grid)) / 2
+        grid = (own.grid + mirrored_grid(other.grid)) / 2
         return self._bent(own.theta, grid, garment.conditions)
 
     def _look(
@@ -269,22 +268,3 @@ class TryOnChain:
         """Continued at the lower and right edge to a size that ALIAS can take."""
         down, right = (-side % self._fast.stride for side in x.shape[-2:])
         return F.pad(x, (0, right, 0, down), mode="replicate") if down or right else x
-
-
-def _mirrored(person: PersonInputs) -> PersonInputs:
-    return PersonInputs(
-        image=np.ascontiguousarray(person.image[:, ::-1]),
-        pose=mirror_pose(person.pose, person.image.shape[1]),
-        parse=mirror(person.parse),
-    )
-
-
-def _unmirrored(grid: Tensor) -> Tensor:
-    """A grid ``[1, H, W, 2]`` of the mirror image as one of the image itself."""
-    return grid.flip(2) * grid.new_tensor([-1.0, 1.0])
-
-
-def _mirror_order(labels: type[Labels]) -> list[int]:
-    """For each label the one that stands in its place in a mirror image."""
-    table = mirror_table(labels)
-    return [table[label] for label in range(len(labels))]

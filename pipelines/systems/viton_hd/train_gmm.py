@@ -27,7 +27,7 @@ from pipelines.training.initialisation import matcher_started
 from pipelines.training.task import Batch, Loss, Modules, StepInfo
 from pipelines.training.tryon_augment import relit
 from pipelines.training.tryon_figures import Averages, add_warp_figures, pixels, sheet
-from pipelines.training.tryon_warp import Worn, apart, correction_loss
+from pipelines.training.tryon_warp import OnWhite, Worn, apart, correction_loss
 
 _WHITE = 1.0
 
@@ -142,13 +142,15 @@ def warp_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of a warp, and its parts: L1, mask and constraint, and those of corrections."""
     spline = warp.spline or warp
-    l1, of_mask = apart(_worn(given), spline)
+    worn = _worn(given)
+    l1, of_mask = apart(worn, OnWhite(spline.garment, spline.mask))
     constraint = second_order_constraint(spline.points, slack=settings.constraint_slack)
     loss = l1 + settings.mask_weight * of_mask + settings.constraint_weight * constraint
     parts = {"l1": l1, "mask": of_mask, "constraint": constraint}
     if warp.offsets is None:
         return loss, parts
-    refined, more = correction_loss(settings, _worn(given), warp, spline.mask, warp.offsets)
+    bent = OnWhite(warp.garment, warp.mask)
+    refined, more = correction_loss(settings, worn, bent, spline.mask, warp.offsets)
     return loss + settings.refine_weight * refined, {**parts, **more}
 
 

@@ -21,6 +21,8 @@ from pipelines.systems.viton_hd.train_data import (
     pose_redrawn,
     unpacked,
 )
+from pipelines.systems.viton_hd.train_seg import SegTask
+from pipelines.systems.viton_hd.train_settings import ConditionsSettings
 from pipelines.training.tryon_augment import augmented, cropped, relit
 from pipelines.training.tryon_settings import AugmentSettings
 
@@ -219,6 +221,21 @@ def test_pose_pictures_of_joints_are_those_of_inference(kept):
     made = pose_redrawn(blank, torch.tensor([False, True]), CONFIG.pose_points)
     assert not made["pose"][0].any()
     assert torch.equal(made["pose"][1], plain["pose"][1])
+
+
+@pytest.mark.parametrize("crop", [0.0, 1.0])
+def test_trainers_crop_with_the_share_they_are_told(kept, crop):
+    task = object.__new__(SegTask)
+    task.shared = ConditionsSettings(crop=crop, pose_points=CONFIG.pose_points)
+    task.augmentation = NOTHING
+    made, plain = task.augment(kept, torch.Generator().manual_seed(0)), unpacked(kept)
+    for row in range(2):
+        for name in ("image", "ids", "joints", "pose"):
+            assert torch.equal(made[name][row], plain[name][row]) == (crop == 0), name
+    again = pose_redrawn(
+        {**made, "pose": plain["pose"]}, torch.tensor([True] * 2), CONFIG.pose_points
+    )
+    assert torch.equal(made["pose"], again["pose"])
 
 
 def test_other_light_stays_in_range():

@@ -10,6 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 # drawn weights of a system
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pipelines/systems/viton_hd"))
+# roots of drawn persons
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pipelines/training"))
 
 import fake_stages
 import run_harness
