@@ -135,7 +135,7 @@ class Loop:
         seed = devices.mix_seed(self.request.seed, _STEPS, self.step, self.team.rank)
         devices.seed_everything(seed)
         generator = torch.Generator(self.device).manual_seed(seed)
-        epoch = self.step // self.steps_per_epoch
+        epoch = self.step / self.steps_per_epoch
         return StepInfo(self.step, epoch, self.fraction, self.total_steps, generator)
 
     def _after_step(self) -> None:

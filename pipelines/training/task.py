@@ -25,8 +25,8 @@ class StepInfo:
 
     step: int
     """Steps done before this one."""
-    epoch: int
-    """Passes over the data that are complete."""
+    epoch: float
+    """Passes over the data so far, with the share of the one under way."""
     fraction: float
     """Share of the run that is done, 0..1: of the steps, or of the time budget."""
     total_steps: int | None

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from pipelines.garments.prepare import worn_part
 from pipelines.labels import LIP20
@@ -135,6 +136,22 @@ class Examples:
     def worn_garment(self) -> Tensor:
         """The garment on the person, all else white: ``float32 [B, 3, 256, 192]`` in -1..1."""
         return torch.where(self.worn > 0, self.image, _WHITE)
+
+    def halved(self) -> Examples:
+        """The same at half the size."""
+
+        def half(maps: Tensor) -> Tensor:
+            return F.avg_pool2d(maps, 2)
+
+        return Examples(
+            person=PersonConditions(half(self.person.body), half(self.person.without_clothes)),
+            garment=GarmentConditions(half(self.garment.image), half(self.garment.mask)),
+            pose=half(self.pose),
+            source=half(self.source),
+            image=half(self.image),
+            ids=self.ids[:, ::2, ::2],
+            joints=self.joints * self.joints.new_tensor([0.5, 0.5, 1.0]),
+        )
 
 
 def examples(batch: Batch, config: ConditionsConfig) -> Examples:

@@ -44,6 +44,8 @@ class SHSTask(MultiPoseTask[SHSSettings], AdversarialTask[Examples, NetworkConfi
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's."""
         given, s = self.examples(batch), self.settings
+        if info.fraction < s.small_share:
+            given = given.halved()
         seen = (given.person.body, given.garment.image, given.pose)
         logits = modules["shs"](*seen).float()
         logged: dict[str, Tensor] = {}

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from pipelines.labels import LIP20
 from pipelines.networks.composition import Composed
@@ -33,7 +34,11 @@ class TOGTask(MultiPoseTask[TOGSettings], AdversarialTask[Examples, NetworkConfi
     def losses(self, modules: Modules, batch: Batch, info: StepInfo) -> Iterator[Loss]:
         """The discriminator's loss, then the generator's (equation 9)."""
         given, s = self.examples(batch), self.settings
-        seen = _seen(given, self._shown(given, info))
+        shown = self._shown(given, info)
+        if info.fraction < s.small_share:
+            segmentation, garment = (F.avg_pool2d(maps, 2) for maps in shown)
+            given, shown = given.halved(), (segmentation, garment)
+        seen = _seen(given, shown)
         composed: Composed = modules["tog"](*seen)
         made = composed.picture
         logged = {"l1": (made - given.image).abs().mean()}

@@ -1,5 +1,6 @@
 """What the multi-pose trainers keep, and the networks' inputs that they make of it."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -87,6 +88,33 @@ def test_the_truth_is_the_target(kept):
     )
     assert (made.worn_garment.permute(0, 2, 3, 1)[~upper] == 1).all()
     assert not torch.equal(kept["source_ids"], kept["ids"])
+
+
+def test_halved_examples_are_their_areas(kept):
+    whole = examples(unpacked(kept), CONFIGS[0])
+    half = whole.halved()
+    parts = [(getattr(one.person, n), n) for one in (half, whole) for n in vars(one.person)]
+    assert len(parts) == 4
+    for (small, name), (large, _) in zip(parts[:2], parts[2:], strict=True):
+        assert_area(small, large, name)
+    for name in vars(whole.garment):
+        assert_area(getattr(half.garment, name), getattr(whole.garment, name), name)
+    for name in ("pose", "source", "image"):
+        assert_area(getattr(half, name), getattr(whole, name), name)
+    for row in range(2):
+        ids = whole.ids[row].numpy().astype(np.uint8)
+        wanted = cv2.resize(ids, (96, 128), interpolation=cv2.INTER_NEAREST)
+        np.testing.assert_array_equal(half.ids[row], wanted)
+    # a joint at the middle of its square, in the pixels of each
+    assert torch.equal(half.joints[..., :2] * 2, whole.joints[..., :2])
+    assert torch.equal(half.joints[..., 2], whole.joints[..., 2])
+
+
+def assert_area(small, large, name):
+    for row in range(len(large)):
+        for found, plane in zip(small[row].numpy(), large[row].numpy(), strict=True):
+            wanted = cv2.resize(plane, (96, 128), interpolation=cv2.INTER_AREA)
+            np.testing.assert_allclose(found, wanted, atol=1e-6, err_msg=name)
 
 
 def test_unknown_labels_are_in_no_map(kept):

@@ -15,6 +15,7 @@ from pipelines.errors import ConfigError, InputError
 from pipelines.layout import CP_VTON
 from pipelines.registry import TRAINERS, train
 from pipelines.stage import GarmentInputs, PersonInputs
+from pipelines.systems.multipose.networks import SHS, TOG
 from pipelines.systems.multipose.train_settings import ROW
 from pipelines.systems.multipose.tryon import MultiPoseTryOn
 from pipelines.systems.multipose.weights import read_network, read_networks
@@ -81,6 +82,23 @@ def test_the_segmentation(chain):
     total = row["loss/adversarial"] + 10 * row["loss/bce"]
     assert row["loss/shs"] == pytest.approx(total, rel=1e-4)
     assert 0.2 < row["loss/shs_discriminator"] < 2
+
+
+@pytest.mark.parametrize(("stage", "kind"), [("shs", SHS), ("tog", TOG)])
+def test_the_first_part_of_a_run_may_be_at_half_the_size(
+    root, packs, tmp_path, monkeypatch, stage, kind
+):
+    sizes, forward = [], kind.forward
+
+    def watched(network, *seen):
+        if network.training:
+            sizes.append({tuple(maps.shape[2:]) for maps in seen})
+        return forward(network, *seen)
+
+    monkeypatch.setattr(kind, "forward", watched)
+    result = trained(stage, root, packs, tmp_path / "run", steps=4, small_share=0.5, gan_weight=0)
+    assert sizes == [{(128, 96)}] * 2 + [{(256, 192)}] * 2
+    assert all(np.isfinite(row[f"loss/{stage}"]) for row in lines(result))
 
 
 def test_the_warp(chain):

@@ -9,6 +9,7 @@ import toy_task
 from torch import nn
 
 from pipelines.errors import ConfigError
+from pipelines.training import muon
 from pipelines.training.muon import MuonBeside
 from pipelines.training.settings import LoopSettings
 
@@ -79,6 +80,25 @@ def test_the_order_in_memory_changes_nothing(network):
     assert not other[3].weight.is_contiguous()
     for ours, theirs in zip(network.parameters(), other.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=0.02 * RATE)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_it_moves_as_torchs_own(monkeypatch, native):
+    monkeypatch.setattr(muon, "_slow_in_bf16", lambda device: not native)
+    torch.manual_seed(0)
+    shapes = ((24, 60), (60, 24), (32, 32))
+    ours, theirs = ([nn.Parameter(torch.ones(shape)) for shape in shapes] for _ in range(2))
+    own = MuonBeside(torch.optim.SGD(ours, RATE))
+    torchs = torch.optim.Muon(theirs, RATE, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    for _ in range(3):
+        for a, b in zip(ours, theirs, strict=True):
+            a.grad = torch.randn(a.shape)
+            b.grad = a.grad.clone()
+        own.step()
+        torchs.step()
+        for a, b in zip(ours, theirs, strict=True):
+            moved, wanted = (x.detach() - 1 for x in (a, b))
+            assert (moved - wanted).norm() < 0.02 * wanted.norm()
 
 
 def test_learning_rates_are_the_groups_of_the_moment(network):
