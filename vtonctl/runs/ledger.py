@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json as read_json
+
 from pipelines.errors import StorageError
 from pipelines.store_path import place
 from vtonctl.runs import journal
@@ -66,7 +68,7 @@ class Row:
     @classmethod
     def from_json(cls, text: str) -> Row:
         """Back from ``to_json``."""
-        body = json.loads(text)
+        body = read_json(text, cache_strings="keys")
         outputs = {
             name: (path, FileState(**state) if state else None)
             for name, (path, state) in body.pop("outputs").items()

@@ -14,7 +14,7 @@ from pipelines.datasets.pairs import make_pairs, read_pairs
 from pipelines.layout import Artifact
 from pipelines.stage import Subject
 from vtonctl.runs.dataroot import DataRoot
-from vtonctl.runs.filehash import is_unchanged
+from vtonctl.runs.filehash import is_unchanged_below
 from vtonctl.runs.fingerprint import fingerprint, item_seed
 from vtonctl.runs.ledger import Row
 from vtonctl.runs.ledger_rows import LedgerRows
@@ -270,15 +270,13 @@ class PairPlanner:
         """Whether all files that are asked for are there, byte for byte."""
         if self.request.save_stages and not row.record.get("stages"):
             return False
-        wanted = [
-            output
-            for name, output in row.outputs.items()
-            if name == "result" or self.request.save_stages
-        ]
-        return bool(wanted) and all(
-            state is not None and is_unchanged(self.request.out / path, state) is not None
-            for path, state in wanted
-        )
+        if "result" not in row.outputs:
+            return False
+        wanted = row.outputs.values() if self.request.save_stages else (row.outputs["result"],)
+        for name, state in wanted:
+            if state is None or not is_unchanged_below(self.request.out, name, state):
+                return False
+        return True
 
 
 class PairTasks(Deferred):

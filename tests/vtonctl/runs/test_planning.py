@@ -14,7 +14,7 @@ from pipelines.layout import Artifact
 from pipelines.registry import FRAME, PARSE, POSE
 from pipelines.stage import Subject
 from vtonctl.runs import ledger as ledger_module
-from vtonctl.runs.filehash import FileState, HashCache, hash_file, is_unchanged
+from vtonctl.runs.filehash import FileState, HashCache, hash_file, is_unchanged, is_unchanged_below
 from vtonctl.runs.fingerprint import fingerprint, item_seed
 from vtonctl.runs.ledger import Ledger, Row, open_ledger, read_ledger
 from vtonctl.runs.ledger_rows import LedgerRows
@@ -81,6 +81,20 @@ def test_unchanged_means_the_same_bytes(tmp_path):
     assert is_unchanged(path, older) is None
     path.unlink()
     assert is_unchanged(path, state) is None
+
+
+def test_a_file_below_a_folder_is_as_it_was_or_not(tmp_path):
+    path = tmp_path / "deep" / "a.png"
+    path.parent.mkdir()
+    path.write_bytes(b"pixels")
+    name, state = "deep/a.png", hash_file(path)
+    assert is_unchanged_below(tmp_path, name, state)
+    assert is_unchanged_below(tmp_path, name, replace(state, mtime_ns=1)), "the same bytes"
+    assert not is_unchanged_below(tmp_path, name, replace(state, mtime_ns=1, sha256="0" * 64))
+    assert not is_unchanged_below(tmp_path, name, replace(state, size=7))
+    path.unlink()
+    assert not is_unchanged_below(tmp_path, name, state)
+    assert not is_unchanged_below(tmp_path / "none", name, state)
 
 
 def misses(order, kept, which):
