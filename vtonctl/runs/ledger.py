@@ -68,7 +68,10 @@ class Row:
     @classmethod
     def from_json(cls, text: str) -> Row:
         """Back from ``to_json``."""
-        body = read_json(text, cache_strings="keys")
+        try:
+            body = read_json(text, cache_strings="keys")
+        except ValueError:  # names that are no UTF-8, which it refuses, or a damaged row
+            body = json.loads(text)
         outputs = {
             name: (path, FileState(**state) if state else None)
             for name, (path, state) in body.pop("outputs").items()
