@@ -119,10 +119,14 @@ class Cluster:
 
     def close(self) -> None:
         """Let go of the cluster."""
+        self._leave()
+        # last: what goes away slowly complains about what has gone before
+        for handler in self._loud:
+            handler.removeFilter(_nothing)
+
+    def _leave(self) -> None:
         with suppress(Exception):  # the connection may be lost
             self._client.close(timeout=_FAREWELL_S)
-        for handler, level in self._loud.items():
-            handler.setLevel(level)
 
 
 class OthersCluster(Cluster):
@@ -171,7 +175,7 @@ class OwnCluster(Cluster):
     def end_workers(self, busy: Mapping[str, str]) -> None:
         """All workers end when the cluster is closed."""
 
-    def close(self) -> None:
+    def _leave(self) -> None:
         """Kill all workers: those that are idle have nothing to lose, and might take their time."""
 
         async def end() -> None:
@@ -184,7 +188,7 @@ class OwnCluster(Cluster):
         nannies = list(self._cluster.workers.values())
         with suppress(Exception):
             self._client.sync(end, callback_timeout=_FAREWELL_S)
-        super().close()
+        super()._leave()
         with suppress(Exception):
             self._cluster.close(timeout=_CLOSE_S)
         self._restore_environment({name for nanny in nannies for name in nanny.pre_spawn_env})
@@ -196,10 +200,17 @@ class OwnCluster(Cluster):
         os.environ.update({n: self._environ[n] for n in names if n in self._environ})
 
 
-def _hush() -> dict[logging.Handler, int]:
-    """Keep Dask from logging what the run tells in its own words; the levels from before."""
+def _hush() -> list[logging.Handler]:
+    """Keep Dask from logging what the run tells in its own words; the handlers that were stopped.
+
+    By a filter: levels are set back by ``LocalCluster`` while it still complains.
+    """
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
-    before = {handler: handler.level for logger in loggers for handler in logger.handlers}
-    for handler in before:
-        handler.setLevel(_QUIET)
-    return before
+    handlers = [handler for logger in loggers for handler in logger.handlers]
+    for handler in handlers:
+        handler.addFilter(_nothing)
+    return handlers
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False
