@@ -88,11 +88,11 @@ def count(result, stage=None):
     return Counter(o.status for o in result.outcomes if stage in (None, o.stage))
 
 
-def start(base, *args, env=None, **popen):
+def start(base, *args, env=None, prefix=(), **popen):
     """A run in a process group of its own; see ``fake_run.py``."""
     path = os.pathsep.join((str(HERE), str(REPO)))
     return subprocess.Popen(
-        [sys.executable, str(HERE / "fake_run.py"), str(base), *args],
+        [*prefix, sys.executable, str(HERE / "fake_run.py"), str(base), *args],
         env={**os.environ, "PYTHONPATH": path, **(env or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
