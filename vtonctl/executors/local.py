@@ -28,6 +28,9 @@ from vtonctl.executors.base import FIRST_CALL_EXTRA_S, RECYCLE_AFTER, Ended
 from vtonctl.executors.spawning import environment, signals_blocked
 
 _FAREWELL_S = 2.0
+_STARTS = 3
+"""Workers in a row that may end while they start: a few may be killed for others' memory, but where
+all are, the installation is at fault."""
 _TRACKERS = (loky_tracker, standard_tracker)
 
 
@@ -90,6 +93,7 @@ class LocalExecutor:
         self._env = environment(threads)
         self._warm_up = warm_up
         self._workers: dict[int, _Worker] = {}
+        self._failed_starts = 0
         self._ended: queue.SimpleQueue[tuple[int, Future[Any]]] = queue.SimpleQueue()
 
     def free(self) -> Sequence[int]:
@@ -159,9 +163,14 @@ class LocalExecutor:
         worker.busy = None
         if isinstance(error, BrokenProcessPool):
             self._drop(slot)
-            # before its first task: the installation is at fault, not the task
-            cause = None if worker.warm.done() and not worker.warm.exception() else _no_worker()
-            return Ended(slot, error=cause, worker_died=True)
+            if worker.warm.done() and not worker.warm.exception():
+                return Ended(slot, worker_died=True)
+            # before its first task, which is not to blame
+            self._failed_starts += 1
+            if self._failed_starts < _STARTS:
+                return Ended(slot, undone=True)
+            return Ended(slot, error=_no_worker(), worker_died=True)
+        self._failed_starts = 0
         error = worker.warm.exception() or error
         return Ended(slot, error=error) if error else Ended(slot, value=future.result())
 

@@ -181,6 +181,38 @@ def test_the_first_call_of_a_worker_has_more_time(executor):
     assert ended(executor).timed_out
 
 
+DIES_TWICE = """
+import os
+count = len(os.listdir(folder))
+if count < 2:
+    open(os.path.join(folder, str(count)), "w").close()
+    os._exit(9)
+"""
+
+
+def test_a_call_is_not_begun_by_a_worker_that_dies_while_it_starts(tmp_path):
+    warm_up = partial(exec, DIES_TWICE, {"folder": str(tmp_path)})
+    executor = LocalExecutor(1, threads=1, warm_up=warm_up)
+    for _ in range(2):
+        executor.submit(0, os.getpid)
+        result = ended(executor)
+        assert result.undone and result.error is None and not result.worker_died
+    assert value_of(executor, 0, os.getpid) != os.getpid()
+    executor.close(at_once=True)
+
+
+def test_workers_that_all_die_while_they_start_end_the_run():
+    executor = LocalExecutor(1, threads=1, warm_up=partial(os._exit, 9))
+    results = []
+    while not results or results[-1].undone:
+        assert len(results) < 5
+        executor.submit(0, os.getpid)
+        results.append(ended(executor))
+    assert len(results) == 3
+    assert results[-1].error.code == "no_worker" and "vtonctl doctor" in results[-1].error.hint
+    executor.close(at_once=True)
+
+
 def test_a_worker_of_ours_has_one_call_at_a_time():
     executor = LocalExecutor(2, threads=1, warm_up=os.getpid)
     executor.submit(0, os.getpid)
