@@ -114,8 +114,13 @@ class LocalExecutor:
             worker.end(at_once=False)
             worker = None
         worker = worker or _Worker(self._env, self._warm_up)
+        try:
+            worker.begin(call, args, timeout_s)
+        except BrokenProcessPool:  # it was killed while it was idle
+            worker.end(at_once=True)
+            worker = _Worker(self._env, self._warm_up)
+            worker.begin(call, args, timeout_s)
         self._workers[slot] = worker
-        worker.begin(call, args, timeout_s)
         if worker.busy:
             worker.busy.add_done_callback(partial(self._tell, slot))
 

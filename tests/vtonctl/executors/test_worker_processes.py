@@ -181,6 +181,22 @@ def test_the_first_call_of_a_worker_has_more_time(executor):
     assert ended(executor).timed_out
 
 
+@pytest.mark.parametrize("after_s", [0.0, 1.0])
+def test_a_worker_that_is_killed_while_it_is_idle_is_replaced(executor, after_s):
+    slot, _ = two_slots(executor)
+    pid = value_of(executor, slot, os.getpid)
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(after_s)
+    for _ in range(2):
+        executor.submit(ready(executor, slot), os.getpid)
+        result = ended(executor)
+        if result.value is not None:
+            break
+        # it was not known yet: the call went down with the worker
+        assert (result.worker_died or result.undone) and result.error is None
+    assert result.error is None and result.value not in (None, pid)
+
+
 DIES_TWICE = """
 import os
 count = len(os.listdir(folder))
