@@ -112,7 +112,8 @@ class Campaign:
         elif kind == "scheduler":
             self.cluster.scheduler.kill()
             code, _, error = finish(self.process, timeout=PATIENCE_S)
-            assert code == 69 and "finished work is kept" in error, (code, error)
+            assert code == 69 and self.cluster.address in error, (code, error)
+            assert "Traceback" not in error
             self.cluster.close()
             self.cluster = None
             (self.base / "dask" / "scheduler.json").unlink()
