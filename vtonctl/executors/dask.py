@@ -37,6 +37,7 @@ NO_WORKER_S = 300.0
 _LOOK_EVERY_S = 0.25
 _LEAVE_WITHIN_S = 5.0
 _STARTS = 3
+_GOING_S = 2.0
 
 
 @dataclass(eq=False)
@@ -308,12 +309,21 @@ class DaskExecutor:
         if isinstance(error, VtonError):
             message, code, hint = error.message, error.code, error.hint
         elif isinstance(error, CallLost):
+            if self._is_being_lost():
+                return self._lost()
             message, code = "the scheduler has cancelled what it was asked", "no_worker"
             hint = "Check that scheduler, workers and this program have the same version of Dask."
         else:
             message, code = f"{type(error).__name__}: {error}", "no_worker"
             hint = "Check the installation on the worker with: vtonctl doctor"
         return ClusterError(f"worker {worker.address}: {message}", code=code, hint=hint)
+
+    def _is_being_lost(self) -> bool:
+        """Whether the scheduler is going: it takes calls back before its connection is gone."""
+        until = time.monotonic() + _GOING_S
+        while self._cluster.connected and time.monotonic() < until:
+            time.sleep(0.05)
+        return not self._cluster.connected
 
     def _check_connection(self) -> None:
         if not self._cluster.connected:
