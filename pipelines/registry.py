@@ -197,7 +197,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "acgpn",
             "layout, warp and content fusion (Yang et al. 2020)",
-            version=3,
+            version=4,
             weights=ACGPN_FAMILIES,
         ),
         "pipelines.systems.acgpn.tryon:ACGPNTryOn",
@@ -215,7 +215,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "multipose",
             "garment and pose changed together (Sandagdorj, Thai and Ahn 2020)",
-            version=3,
+            version=4,
             weights=MULTIPOSE_FAMILIES,
             poses=True,
         ),

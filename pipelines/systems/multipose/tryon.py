@@ -170,7 +170,7 @@ def prediction_of(found: ChainResult, grid: Floats) -> PosedPrediction:
     Upper clothes, dress and coat are all the new garment. Of the bent garment counts what the
     composition mask takes.
     """
-    segmentation = found.segmentation[0].float().cpu().numpy()
+    segmentation = in_one_piece(found.segmentation[0].float().cpu().numpy())
     merged = segmentation.copy()
     merged[LIP20.UPPER] = segmentation[list(UPPER)].sum(0)
     merged[[LIP20.DRESS, LIP20.COAT]] = 0
@@ -184,6 +184,22 @@ def prediction_of(found: ChainResult, grid: Floats) -> PosedPrediction:
         grid=grid,
     )
     return PosedPrediction(made, segmentation)
+
+
+def in_one_piece(segmentation: Floats) -> Floats:
+    """Shares of labels ``float32 [20, h, w]`` without pieces that lie beside the person.
+
+    They become background: a network may find a hand, and not the arm that it is on.
+    """
+    person = (segmentation.argmax(0) != LIP20.BACKGROUND).astype(np.uint8)
+    count, pieces, about, _ = cv2.connectedComponentsWithStats(person, connectivity=8)
+    if count < 3:  # the background and one piece
+        return segmentation
+    largest = 1 + about[1:, cv2.CC_STAT_AREA].argmax()
+    loose = (pieces > 0) & (pieces != largest)
+    made = np.where(loose, np.float32(0), segmentation)
+    made[LIP20.BACKGROUND][loose] = 1
+    return made
 
 
 def painted(
