@@ -12,19 +12,23 @@ import numpy as np
 
 from pipelines.body import mirror_pose
 from pipelines.labels import Labels, mirror_table
-from pipelines.relabel import mirror
 from pipelines.stage import PersonInputs
+from pipelines.types import ParseMap
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def mirrored(person: PersonInputs) -> PersonInputs:
-    """The horizontally flipped photo with its pose and labels."""
+    """The horizontally flipped photo with its pose and labels; ids of no label (255) stay."""
+    swap = np.arange(256, dtype=np.uint8)
+    for label, other in mirror_table(person.parse.labels).items():
+        swap[label] = other
+    ids = np.ascontiguousarray(swap[person.parse.ids[:, ::-1]])
     return PersonInputs(
         image=np.ascontiguousarray(person.image[:, ::-1]),
         pose=mirror_pose(person.pose, person.image.shape[1]),
-        parse=mirror(person.parse),
+        parse=ParseMap(ids, person.parse.labels),
     )
 
 

@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.body import Body25, mirror_pose
-from pipelines.labels import LIP20, mirror_table
+from pipelines.body import Body25
+from pipelines.labels import LIP20
+from pipelines.mirror_image import mirrored
 from pipelines.preprocess.agnostic_shapes import hips_widened, torso_completed
 from pipelines.preprocess.pose_placement import torso_length
 from pipelines.rendering.fill import closed, grown, membrane, reflected, shrunk
@@ -142,18 +143,6 @@ def articulated(person: PersonInputs, turns: Turns) -> PersonInputs:
         for piece in reversed(found):
             image, ids = _laid(person, piece, image, ids, behind)
     return PersonInputs(image, pose, ParseMap(ids, person.parse.labels))
-
-
-def mirrored(person: PersonInputs) -> PersonInputs:
-    """The person in a mirror: left and right of labels and joints exchanged."""
-    swap = np.arange(256, dtype=np.uint8)
-    for label, other in mirror_table(LIP20).items():
-        swap[label] = other
-    return PersonInputs(
-        np.ascontiguousarray(person.image[:, ::-1]),
-        mirror_pose(person.pose, person.image.shape[1]),
-        ParseMap(np.ascontiguousarray(swap[person.parse.ids[:, ::-1]]), person.parse.labels),
-    )
 
 
 def drawn_turns(person: PersonInputs, rng: np.random.Generator) -> Turns:

@@ -169,6 +169,7 @@ class LocalExecutor:
         if isinstance(error, BrokenProcessPool):
             self._drop(slot)
             if worker.warm.done() and not worker.warm.exception():
+                self._failed_starts = 0
                 return Ended(slot, worker_died=True)
             # before its first task, which is not to blame
             self._failed_starts += 1

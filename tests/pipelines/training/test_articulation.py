@@ -6,13 +6,13 @@ from matplotlib.transforms import Affine2D
 
 from pipelines.body import BODY25_SWAP, Body25
 from pipelines.labels import LIP20
+from pipelines.mirror_image import mirrored
 from pipelines.stage import PersonInputs
 from pipelines.training.articulation import (
     Turns,
     another_pose,
     articulated,
     drawn_turns,
-    mirrored,
 )
 from pipelines.types import Keypoints, ParseMap, Pose
 

@@ -8,6 +8,7 @@ from tryon_roots import garment, person
 
 from pipelines.garments.prepare import worn_part
 from pipelines.labels import LIP20
+from pipelines.mirror_image import mirrored
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.multipose.conditions import (
     garment_conditions,
@@ -23,7 +24,6 @@ from pipelines.systems.multipose.train_data import (
     recipe,
     unpacked,
 )
-from pipelines.training.articulation import mirrored
 from pipelines.training.tryon_augment import augmented
 from pipelines.training.tryon_data import Example
 from pipelines.training.tryon_settings import AugmentSettings

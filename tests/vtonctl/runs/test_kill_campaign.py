@@ -70,9 +70,6 @@ class Campaign:
                 self.begin_with(executor)
             kinds = KINDS[executor]
             self.kill(kinds[done % len(kinds)])
-        self.end_run()
-        if self.cluster:
-            self.cluster.close()
 
     def begin_with(self, executor):
         self.end_run()
