@@ -171,6 +171,16 @@ class OwnCluster(Cluster):
                 hint="Check memory and the installation with: vtonctl doctor",
             ) from error
         super().__init__(client, {})
+        self._jobs = jobs
+
+    async def workers(self) -> dict[str, int]:
+        """Address -> threads; whose nanny has left is replaced.
+
+        Dask sends away the nanny of a worker that is not back within 15 seconds, and lets it be.
+        """
+        if len(self._cluster.workers) < self._jobs:
+            self._cluster.scale(self._jobs)
+        return await super().workers()
 
     def end_workers(self, busy: Mapping[str, str]) -> None:
         """All workers end when the cluster is closed."""

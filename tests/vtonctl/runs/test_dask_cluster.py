@@ -219,6 +219,20 @@ def test_a_scheduler_that_cancels_what_it_is_asked(connect, monkeypatch):
     assert "same version of Dask" in refusal(connect()).hint
 
 
+def test_a_scheduler_that_cancels_because_it_dies(connect, monkeypatch):
+    """What it was asked comes back before the connection is seen to be gone."""
+
+    async def cancelled(self, future):
+        raise dask_cluster.CallLost
+
+    executor = connect()
+    lost = time.monotonic() + 0.5
+    monkeypatch.setattr(dask_cluster.Cluster, "answer", cancelled)
+    connected = property(lambda self: time.monotonic() < lost)
+    monkeypatch.setattr(dask_cluster.Cluster, "connected", connected)
+    assert refusal(executor).code == "scheduler_lost"
+
+
 def test_nobody_answers(monkeypatch):
     monkeypatch.setattr(dask_cluster, "_CONNECT_S", 1)
     with pytest.raises(ClusterError, match="tcp://127.0.0.1:1: no Dask scheduler") as refused:
