@@ -58,7 +58,7 @@ def value_of(executor, slot, call, *args):
 
 
 def first_value(executor, slot, call):
-    """What a call gives, asked again where it goes down with a worker whose end is not yet known."""
+    """What a call gives, asked again where it dies with a worker whose end is not known yet."""
     for _ in range(3):
         executor.submit(ready(executor, slot), call)
         result = ended(executor)

@@ -1,8 +1,8 @@
 """Every file of other projects' test pictures, offered as a photo.
 
-Set ``VTONCTL_CORPORA`` to folders of such files, with ``:`` between them: Pillow's ``Tests/images``,
-libvips's ``test/test-suite/images``, libtiff's ``test/images``, libpng's ``contrib/testpngs``. They
-are not part of this project.
+Set ``VTONCTL_CORPORA`` to folders of such files, with ``:`` between them: ``Tests/images`` of
+Pillow, ``test/test-suite/images`` of libvips, ``test/images`` of libtiff, ``contrib/testpngs`` of
+libpng. They are not part of this project.
 """
 
 import json
