@@ -96,13 +96,35 @@ def orthogonal(matrix: Tensor) -> Tensor:
     Five steps of the Newton-Schulz iteration with Jordan's coefficients.
     """
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = wide if _slow_in_bf16(matrix.device) else wide.bfloat16()
+    exact = _slow_in_bf16(matrix.device)
+    x = wide if exact else wide.bfloat16()
     x = x / x.norm().clamp(min=_TINY)
+    x = _turned(x) if exact and x.shape[1] >= 2 * x.shape[0] else _iterated(x)
+    return (x if wide is matrix else x.T).to(matrix)
+
+
+def _iterated(x: Tensor) -> Tensor:
     a, b, c = _COEFFICIENTS
     for _ in range(_ITERATIONS):
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return (x if wide is matrix else x.T).to(matrix)
+    return x
+
+
+def _turned(x: Tensor) -> Tensor:
+    """The same of a matrix with many columns, in fewer operations.
+
+    Each step is the product with a polynomial of ``x x^T``, and these commute: the steps are
+    those of that small matrix, and the large one is multiplied once, by all of them together. It
+    takes the squares of the singular values, for which bfloat16 is too coarse.
+    """
+    a, b, c = _COEFFICIENTS
+    gram = x @ x.T
+    steps = unit = torch.eye(len(x), dtype=x.dtype, device=x.device)
+    for _ in range(_ITERATIONS):
+        step = torch.addmm(gram, gram, gram, beta=b, alpha=c).add_(unit, alpha=a)
+        gram, steps = step @ gram @ step, step @ steps
+    return steps @ x
 
 
 @cache

@@ -86,7 +86,7 @@ def test_the_order_in_memory_changes_nothing(network):
 def test_it_moves_as_torchs_own(monkeypatch, native):
     monkeypatch.setattr(muon, "_slow_in_bf16", lambda device: not native)
     torch.manual_seed(0)
-    shapes = ((24, 60), (60, 24), (32, 32))
+    shapes = ((24, 60), (60, 24), (32, 32), (16, 300))
     ours, theirs = ([nn.Parameter(torch.ones(shape)) for shape in shapes] for _ in range(2))
     own = MuonBeside(torch.optim.SGD(ours, RATE))
     torchs = torch.optim.Muon(theirs, RATE, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
@@ -99,6 +99,17 @@ def test_it_moves_as_torchs_own(monkeypatch, native):
         for a, b in zip(ours, theirs, strict=True):
             moved, wanted = (x.detach() - 1 for x in (a, b))
             assert (moved - wanted).norm() < 0.02 * wanted.norm()
+
+
+@pytest.mark.parametrize("decades", [0, 2, 4])
+def test_a_matrix_with_many_columns_is_iterated_by_its_square(decades):
+    """However far apart its singular values are."""
+    torch.manual_seed(0)
+    scales = torch.logspace(0, -decades, 48)
+    matrix = torch.linalg.qr(torch.randn(48, 48))[0] * scales @ torch.randn(48, 300)
+    small = matrix / matrix.norm()
+    wanted = muon._iterated(small.double())
+    assert (muon._turned(small).double() - wanted).norm() < 1e-3 * wanted.norm()
 
 
 def test_learning_rates_are_the_groups_of_the_moment(network):
