@@ -41,9 +41,7 @@ def fakes(monkeypatch):
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory):
     """A finished try-on run of four persons in two garments."""
-    base = tmp_path_factory.mktemp("finished")
-    run_harness.make_photos(base / "persons", PERSONS)
-    run_harness.make_photos(base / "garments", GARMENTS, "g", first=500)
+    base = run_harness.make_wardrobe(tmp_path_factory.mktemp("finished"), PERSONS, GARMENTS)
     code, _, error = run_harness.finish(run_harness.start(base))
     assert code == 0, error
     return base

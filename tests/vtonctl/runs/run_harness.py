@@ -57,6 +57,13 @@ def make_photos(folder, count, prefix="p", first=0):
     return folder
 
 
+def make_wardrobe(base, persons, garments):
+    """The folders that ``fake_run.py`` reads, with so many photos each; the folder around them."""
+    make_photos(base / "persons", persons)
+    make_photos(base / "garments", garments, "g", first=500)
+    return base
+
+
 def make_photo(path, seed):
     noise = np.random.default_rng(seed).integers(90, 160, (64, 48, 3)).astype(np.uint8)
     Image.fromarray(noise).save(path)

@@ -13,7 +13,7 @@ from run_harness import (
     ON_EACH_EXECUTOR,
     ON_EACH_EXECUTOR_SLOWLY,
     finish,
-    make_photos,
+    make_wardrobe,
     products,
     start,
 )
@@ -35,17 +35,14 @@ IN_FLIGHT = {"local": JOBS, "dask": 2 * JOBS}
 
 @pytest.fixture
 def base(tmp_path):
-    make_photos(tmp_path / "persons", PERSONS)
-    make_photos(tmp_path / "garments", GARMENTS, "g", first=500)
-    return tmp_path
+    return make_wardrobe(tmp_path, PERSONS, GARMENTS)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     """The files of a run that nobody disturbed, with one worker."""
     base = tmp_path_factory.mktemp("uninterrupted")
-    make_photos(base / "persons", PERSONS)
-    make_photos(base / "garments", GARMENTS, "g", first=500)
+    make_wardrobe(base, PERSONS, GARMENTS)
     code, _, error = finish(start(base, "--jobs", "1"))
     assert code == 0, error
     return products(base / "out")

@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("distributed")
 
 from dask_harness import OthersDask
-from run_harness import finish, make_photos, products, start
+from run_harness import finish, make_wardrobe, products, start
 
 SIDE = 20
 """Persons, and garments: 400 pairs."""
@@ -108,12 +108,6 @@ def cluster(network, tmp_path):
     made.close()
 
 
-def photos_in(base):
-    make_photos(base / "persons", SIDE)
-    make_photos(base / "garments", SIDE, "g", first=500)
-    return base
-
-
 def noted(base):
     """Lines of the journal, one for each time that something was done."""
     path = base / "out" / ".vtonctl" / "journal.jsonl"
@@ -124,7 +118,7 @@ def noted(base):
 
 @pytest.mark.reliability("R6")
 def test_a_host_that_is_cut_off_costs_no_item(network, cluster, tmp_path, figure):
-    base = photos_in(tmp_path / "cut")
+    base = make_wardrobe(tmp_path / "cut", SIDE, SIDE)
     process = start(base, "--executor", cluster.executor, "--jobs", "0", prefix=network.on(0),
                     env=TIMES)  # fmt: skip
     deadline = time.monotonic() + NOTED_S
@@ -143,7 +137,7 @@ def test_a_host_that_is_cut_off_costs_no_item(network, cluster, tmp_path, figure
     items = Counter(json.loads(line)["item"] for line in lines)
     assert len(items) == SIDE * SIDE and set(items.values()) == {1}
     assert set(noted(base).values()) == {1}, "an item was recorded twice"
-    alone = photos_in(tmp_path / "alone")
+    alone = make_wardrobe(tmp_path / "alone", SIDE, SIDE)
     assert finish(start(alone), timeout=300)[0] == 0
     assert products(base / "out") == products(alone / "out")
     figure(f"3 network namespaces, one of 2 workers cut off at {before} of {SIDE * SIDE} pairs: "

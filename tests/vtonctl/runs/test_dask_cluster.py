@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("distributed")
 
 from dask_harness import OthersDask
-from run_harness import count, finish, make_photos, make_trouble, products, start
+from run_harness import count, finish, make_photos, make_trouble, make_wardrobe, products, start
 
 from pipelines.errors import ClusterError, ConfigError, ExtraMissing
 from pipelines.registry import STAGES
@@ -284,20 +284,14 @@ def test_bad_items_on_a_cluster(others, fakes, sink, tmp_path):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     """The files of a run with the local executor."""
-    base = photos_in(tmp_path_factory.mktemp("uninterrupted"))
+    base = make_wardrobe(tmp_path_factory.mktemp("uninterrupted"), 6, 5)
     code, _, error = finish(start(base))
     assert code == 0, error
     return products(base / "out")
 
 
-def photos_in(base):
-    make_photos(base / "persons", 6)
-    make_photos(base / "garments", 5, "g", first=500)
-    return base
-
-
 def test_the_same_files_come_from_a_cluster(others, tmp_path, uninterrupted):
-    base = photos_in(tmp_path)
+    base = make_wardrobe(tmp_path, 6, 5)
     code, _, error = finish(start(base, "--executor", others.executor, "--jobs", "0"))
     assert code == 0, error
     assert products(base / "out") == uninterrupted
@@ -332,7 +326,7 @@ def check_the_rest_is_done(base, uninterrupted):
 
 @pytest.mark.slow
 def test_a_scheduler_that_dies(slow_cluster, tmp_path, uninterrupted):
-    base = photos_in(tmp_path)
+    base = make_wardrobe(tmp_path, 6, 5)
     process = begin(base, slow_cluster.executor)
     slow_cluster.scheduler.kill()
     code, _, error = finish(process)
@@ -353,7 +347,7 @@ def pid_of_worker(cluster):
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_leaves_the_cluster_alone(slow_cluster, tmp_path, uninterrupted, signum):
     pid = pid_of_worker(slow_cluster)
-    base = photos_in(tmp_path)
+    base = make_wardrobe(tmp_path, 6, 5)
     process = begin(base, slow_cluster.executor)
     os.kill(process.pid, signum)
     asked = time.monotonic()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from run_harness import count, finish, make_photos, make_trouble, start, tree
+from run_harness import count, finish, make_photos, make_trouble, make_wardrobe, start, tree
 
 from pipelines.errors import InputError, ListError, UsageError
 from vtonctl.runs.preprocess import run_preprocess
@@ -209,8 +209,7 @@ def test_a_dry_run_removes_nothing(finished, tmp_path, fakes, sink):
 
 def test_pipes_and_devices_among_the_photos_do_not_hold_a_run_up(tmp_path):
     """As a program of its own: one that reads them never ends."""
-    folder = make_photos(tmp_path / "persons", 2)
-    make_photos(tmp_path / "garments", 1, "g", first=500)
+    folder = make_wardrobe(tmp_path, 2, 1) / "persons"
     os.mkfifo(folder / "pipe.jpg")
     (folder / "zero.jpg").symlink_to("/dev/zero")
     process = start(tmp_path, "--jobs", "1")

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("distributed")
 
 from dask_harness import OthersDask
-from run_harness import finish, make_photos, products, start
+from run_harness import finish, make_wardrobe, products, start
 
 from pipelines import codecs
 from pipelines.layout import Encoding
@@ -29,12 +29,6 @@ IN_FLIGHT = {"local": JOBS, "dask": 2 * JOBS}
 """Tasks that workers may have ended without the run knowing."""
 KINDS = {"local": ("parent", "worker"), "dask": ("parent", "worker", "worker", "scheduler")}
 PATIENCE_S = 120
-
-
-def photos_in(base):
-    make_photos(base / "persons", SIDE)
-    make_photos(base / "garments", SIDE, "g", first=500)
-    return base
 
 
 def children(pid):
@@ -169,7 +163,7 @@ class Campaign:
 @pytest.mark.slow
 @pytest.mark.reliability("R1")
 def test_two_hundred_kills(tmp_path, figure):
-    base = photos_in(tmp_path / "killed")
+    base = make_wardrobe(tmp_path / "killed", SIDE, SIDE)
     campaign = Campaign(base)
     try:
         campaign.run()
@@ -190,7 +184,7 @@ def test_two_hundred_kills(tmp_path, figure):
     lines = (base / "out" / "results.jsonl").read_text().splitlines()
     items = Counter(json.loads(line)["item"] for line in lines)
     assert len(items) == SIDE * SIDE and set(items.values()) == {1}
-    alone = photos_in(tmp_path / "alone")
+    alone = make_wardrobe(tmp_path / "alone", SIDE, SIDE)
     assert finish(start(alone), timeout=PATIENCE_S)[0] == 0
     assert products(base / "out") == products(alone / "out")
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(campaign.killed.items()))

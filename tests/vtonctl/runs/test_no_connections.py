@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from run_harness import HERE, REPO, finish, make_photos, start
+from run_harness import HERE, REPO, finish, make_wardrobe, start
 
 # every Python process of the run loads this first
 WATCH = """
@@ -20,8 +20,7 @@ sys.addaudithook(watch)
 
 @pytest.mark.reliability("R19")
 def test_a_run_opens_no_connection(tmp_path, figure):
-    make_photos(tmp_path / "persons", 2)
-    make_photos(tmp_path / "garments", 1, "g", first=500)
+    make_wardrobe(tmp_path, 2, 1)
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(WATCH)
     watched = tmp_path / "watched"

@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from run_harness import finish, make_photos, start
+from run_harness import finish, make_wardrobe, start
 
 from pipelines.errors import RootLocked, StorageError
 from vtonctl.runs.lock import find_holder, hold
@@ -15,8 +15,7 @@ from vtonctl.runs.rundir import RunDir
 @pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.reliability("R5")
 def test_several_at_once(tmp_path, count, figure):
-    make_photos(tmp_path / "persons", 1)
-    make_photos(tmp_path / "garments", 1, "g")
+    make_wardrobe(tmp_path, 1, 1)
     slow = {"FAKE_STAGE_S": "0.5"}
     runs = [start(tmp_path, "--jobs", "1", env=slow) for _ in range(count)]
     ended = {run.pid: finish(run) for run in runs}
@@ -31,8 +30,7 @@ def test_several_at_once(tmp_path, count, figure):
 
 @pytest.mark.reliability("R5")
 def test_killed_holder_holds_nothing(tmp_path, figure):
-    make_photos(tmp_path / "persons", 1)
-    make_photos(tmp_path / "garments", 1, "g")
+    make_wardrobe(tmp_path, 1, 1)
     first = start(tmp_path, "--jobs", "1", env={"FAKE_STAGE_S": "30"})
     rundir = RunDir(tmp_path / "out")
     deadline = time.monotonic() + 20

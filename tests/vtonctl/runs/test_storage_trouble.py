@@ -4,7 +4,7 @@ import os
 import resource
 
 import pytest
-from run_harness import count, finish, make_photos, start
+from run_harness import count, finish, make_wardrobe, start
 
 from pipelines import codecs
 from pipelines.layout import Encoding
@@ -23,8 +23,7 @@ def limit_file_size():
 
 @pytest.mark.reliability("R4")
 def test_disk_full(tmp_path, figure):
-    make_photos(tmp_path / "persons", 6)
-    make_photos(tmp_path / "garments", 1, "g", first=500)
+    make_wardrobe(tmp_path, 6, 1)
     code, _, error = finish(start(tmp_path, *BIG, preexec_fn=limit_file_size))
     assert code == 74, error
     assert "disk_full" in error and str(tmp_path / "out") in error

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from fake_run import make_request
 from PIL import Image
-from run_harness import ON_EACH_EXECUTOR_SLOWLY, finish, make_photo, make_photos, products, start
+from run_harness import ON_EACH_EXECUTOR_SLOWLY, finish, make_photo, make_wardrobe, products, start
 
 pytest.importorskip("s3fs", reason="the extra stores is absent")
 pytest.importorskip("moto", reason="moto is absent")
@@ -40,10 +40,7 @@ def server():
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    base = tmp_path_factory.mktemp("photos")
-    make_photos(base / "persons", PERSONS)
-    make_photos(base / "garments", GARMENTS, "g", first=500)
-    return base
+    return make_wardrobe(tmp_path_factory.mktemp("photos"), PERSONS, GARMENTS)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from run_harness import (
     make_photo,
     make_photos,
     make_trouble,
+    make_wardrobe,
     products,
     start,
 )
@@ -110,8 +111,7 @@ def test_a_hung_item(tmp_path, photos, fakes, sink, executor, figure):
 @pytest.mark.reliability("R4")
 def test_a_full_disk(tmp_path, figure):
     """Every file over 60 kB meets one: those of a photo that is larger than the others."""
-    make_photos(tmp_path / "persons", ITEMS)
-    make_photos(tmp_path / "garments", 1, "g", first=500)
+    make_wardrobe(tmp_path, ITEMS, 1)
     big = ("--size", "256", "192")
     full = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))}
     code, _, error = finish(start(tmp_path, *big, **full))
