@@ -21,6 +21,7 @@ class Flag(str, Enum):
     STRONG_WARP = "strong_warp"
     OLD_GARMENT_LEFT = "old_garment_left"
     LOW_RESOLUTION = "low_resolution"
+    POSE_NOT_REACHED = "pose_not_reached"
 
     @property
     def sentence(self) -> str:
@@ -42,4 +43,5 @@ _SENTENCES = {
     Flag.STRONG_WARP: "the garment is strongly distorted",
     Flag.OLD_GARMENT_LEFT: "parts of the old garment remain",
     Flag.LOW_RESOLUTION: "low resolution",
+    Flag.POSE_NOT_REACHED: "the pose that was asked for is not reached",
 }

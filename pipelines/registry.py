@@ -222,10 +222,13 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         "pipelines.systems.multipose.tryon:MultiPoseTryOn",
     ),
 }
-"""Try-on systems; ``auto`` takes the last one whose weights are at hand.
+"""Try-on systems; ``auto`` takes the last one without networks for poses whose weights are at hand.
 
-Where a pose is asked for, it is one that can show people in poses, else one that cannot.
+Those with none are shown people whose limbs were turned (``pipelines.rendering.reposing``).
 """
+
+REPOSING_VERSION = 1
+"""Raised when equal photos and poses would give other people in these poses."""
 
 TRAINERS: dict[str, tuple[TrainerInfo, str]] = {
     "parser.ours": (PARSER_OURS, "pipelines.training.parse_trainer:train"),

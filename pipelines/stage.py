@@ -46,7 +46,7 @@ class StageInfo:
     weights: tuple[str, ...] = ()
     """Families of the weights that a try-on system needs, one file of each."""
     poses: bool = False
-    """Whether a try-on system can show a person in another pose (``PosedTryOnSystem``)."""
+    """Whether a try-on system has networks for other poses (``PosedTryOnSystem``)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pipelines import checkpoints
 from pipelines.checkpoints import Weights
-from pipelines.errors import ConfigError, InputError, UsageError, WeightsMissing
+from pipelines.errors import ConfigError, InputError, WeightsMissing
 from pipelines.registry import SYSTEMS, TRAINERS
 from pipelines.stage import StageInfo
 
@@ -31,30 +31,21 @@ def choose_system(
     *,
     weights: Sequence[str] = (),
     commercial: bool = False,
-    posed: bool = False,
 ) -> SystemChoice:
     """The system for a wish.
 
     ``wanted`` is a name of ``registry.SYSTEMS`` or ``auto``: the last one whose weights are all
-    there; with ``posed`` one that can show people in poses, else one that does nothing but dress
-    them. ``weights`` are names of the manifest or paths of files, at most one of each family;
-    for families without one the best weights are taken. With ``commercial`` only weights that
-    allow commercial use count.
+    there and which has no networks for poses. ``weights`` are names of the manifest or paths of
+    files, at most one of each family; for families without one the best weights are taken. With
+    ``commercial`` only weights that allow commercial use count.
 
-    Raises ``UsageError`` for a system that cannot do poses where it has to, ``ConfigError`` for
-    unknown names and for weights that the system does not take, ``WeightsMissing`` where there
-    are none that may be used, ``InputError`` for weights that are damaged or of no known family.
+    Raises ``ConfigError`` for unknown names and for weights that the system does not take,
+    ``WeightsMissing`` where there are none that may be used, ``InputError`` for weights that are
+    damaged or of no known family.
     """
     given = _given(weights, commercial)
     if wanted != AUTO:
         info = find_system(wanted)
-        if posed and not info.poses:
-            able = [name for name, (one, _) in SYSTEMS.items() if one.poses]
-            raise UsageError(
-                f"the system {wanted} shows people in their own pose only",
-                code="no_poses",
-                hint=f"Leave out the pose, or type: --system {' or '.join(able)}",
-            )
         if surplus := [w.name for family, w in given.items() if family not in info.weights]:
             takes = f"takes {', '.join(info.weights)}" if info.weights else "takes no weights"
             raise ConfigError(
@@ -63,7 +54,7 @@ def choose_system(
                 hint=f"Leave out --weights {surplus[0]}, or name another --system.",
             )
         return SystemChoice(wanted, _complete(wanted, info, given, commercial))
-    return _best(given, commercial, posed)
+    return _best(given, commercial)
 
 
 def find_system(name: str) -> StageInfo:
@@ -77,18 +68,18 @@ def find_system(name: str) -> StageInfo:
     return SYSTEMS[name][0]
 
 
-def _best(given: Mapping[str, Weights], commercial: bool, posed: bool) -> SystemChoice:
+def _best(given: Mapping[str, Weights], commercial: bool) -> SystemChoice:
     lacking = []
     for name, (info, _) in reversed(SYSTEMS.items()):
         # whose weights were named is asked for, whatever it was made for
-        if info.poses != posed and (posed or not given):
+        if info.poses and not given:
             continue
         if any(family not in info.weights for family in given):
             continue
         try:
             found = _complete(name, info, given, commercial)
         except WeightsMissing:
-            if given or posed:
+            if given:
                 raise
             lacking.append(name)
             continue
@@ -134,15 +125,11 @@ def _complete(
         try:
             found[family] = given.get(family) or checkpoints.find(family, commercial=commercial)
         except WeightsMissing as error:
-            hint = f"{_free_of_weights(info)}. Or {_source(family, info)}: --weights FILE."
+            free = f"What works without weights: --system {next(iter(SYSTEMS))}"
+            hint = f"{free}. Or {_source(family, info)}: --weights FILE."
             message = f"the system {name} cannot be used: {error.message}"
             raise WeightsMissing(message, code=error.code, hint=hint) from None
     return found
-
-
-def _free_of_weights(info: StageInfo) -> str:
-    besides = ", and without a pose" if info.poses else ""
-    return f"What works without weights{besides}: --system {next(iter(SYSTEMS))}"
 
 
 def _source(family: str, info: StageInfo) -> str:

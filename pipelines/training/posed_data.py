@@ -1,7 +1,7 @@
 """Examples of persons in two poses: as a data set shows them, or with turned limbs.
 
 Where a data set has two photos of a person in one garment, one is the source and the other the
-target. Where it has one, that is the target, and the source is made of it (``articulation``).
+target. Where it has one, that is the target, and the source is made of it (``another_pose``).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pipelines import device as devices
 from pipelines.body import scaled
 from pipelines.networks.pictures import resized
 from pipelines.stage import GarmentInputs, PersonInputs
-from pipelines.training.articulation import another_pose
+from pipelines.training.another_pose import another_pose
 from pipelines.training.tryon_data import Example, check_aspect
 from pipelines.types import ParseMap, Size
 
-VERSION = 1
+VERSION = 2
 """Raised when equal photos would give other sources."""
 
 PosedDerive = Callable[[PersonInputs, PersonInputs, GarmentInputs], Mapping[str, NDArray[Any]]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.errors import ConfigError, InputError, UsageError, WeightsMissing
+from pipelines.errors import ConfigError, InputError, WeightsMissing
 from pipelines.registry import SYSTEMS
 from pipelines.system_choice import choose_system
 
@@ -91,30 +91,22 @@ def fill_multipose(shelf):
         shelf.add(family.replace(".", "-"), family=family)
 
 
-def test_auto_takes_a_system_for_poses_only_where_a_pose_is_wanted(shelf):
+def test_a_system_with_networks_for_poses_is_used_where_it_is_asked_for(shelf):
     fill_multipose(shelf)
     choice = choose_system()
     assert choice.name == "geometric" and "multipose" not in choice.reason
-    assert choose_system(posed=True).name == "multipose"
     fill(shelf)
     assert choose_system().name == "viton-hd"
-    assert choose_system(posed=True).name == "multipose"
-    # by its name, or by its weights, it is used without a pose, too
+    # by its name, or by its weights
     assert choose_system("multipose").name == "multipose"
     assert choose_system(weights=["multipose-shs"]).name == "multipose"
 
 
-def test_a_pose_needs_a_system_that_can_do_poses(shelf):
+def test_where_its_weights_are_missing_the_hint_says_what_works_without(shelf):
     fill(shelf)
-    with pytest.raises(UsageError) as error:
-        choose_system("viton-hd", posed=True)
-    assert error.value.exit_code == 2 and "--system multipose" in error.value.hint
-    for wanted in ("auto", "multipose"):
-        with pytest.raises(WeightsMissing) as missing:
-            choose_system(wanted, posed=True)
-        assert missing.value.exit_code == 69 and "without a pose" in missing.value.hint
-    with pytest.raises(ConfigError):
-        choose_system(posed=True, weights=["viton-hd-seg"])
+    with pytest.raises(WeightsMissing) as missing:
+        choose_system("multipose")
+    assert missing.value.exit_code == 69 and "--system geometric" in missing.value.hint
 
 
 def test_damaged_weights_are_an_error(shelf):

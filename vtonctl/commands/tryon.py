@@ -108,7 +108,8 @@ def run(
 
     From two folders it does the whole job: prepares what is missing, dresses all persons in all
     garments (or those of --pairs), writes results.jsonl and report.html beside the pictures.
-    With --pose or --pose-from every pair is made in every pose, by a system that can do poses.
+    With --pose or --pose-from every pair is made in every pose: the person's limbs are turned, then
+    the garment is put on. --system multipose has networks that change both at once.
     The same command again does only what changed. Folders may be addresses, as s3://bucket/photos.
     """
     screen = setup.begin(output, metrics_file)
@@ -171,10 +172,9 @@ def make_tryon_request(
         all_pairs = all_pairs or pairs is None
     if root is None:
         raise UsageError("no data-set root and no --out given", hint="See: vtonctl tryon --help")
-    posed = pose is not None or pose_from is not None
     return TryOnRequest(
         root=root,
-        out=out or root / "results" / _system_name(settings, posed),
+        out=out or root / "results" / _system_name(settings),
         prepare=prepare,
         pairs=pairs,
         all_pairs=all_pairs,
@@ -193,12 +193,11 @@ def make_tryon_request(
     )
 
 
-def _system_name(settings: Settings, posed: bool) -> str:
+def _system_name(settings: Settings) -> str:
     """The system that the run will choose, for the name of its folder."""
     if settings.system != AUTO:
         return settings.system
-    chosen = choose_system(weights=settings.weights, commercial=settings.commercial, posed=posed)
-    return chosen.name
+    return choose_system(weights=settings.weights, commercial=settings.commercial).name
 
 
 def work_root(out: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, overload
 from pipelines.datasets.naming import require_distinct, tryon_id
 from pipelines.datasets.pairs import make_pairs, read_pairs
 from pipelines.layout import Artifact
+from pipelines.registry import REPOSING_VERSION
 from pipelines.stage import Subject
 from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.filehash import is_unchanged_below
@@ -199,6 +200,8 @@ class PairPlanner:
         if pose:
             inputs[INPUT] = pose.sha256
             params |= needed(pose)
+            if not self.spec.info.poses:
+                params["reposing"] = REPOSING_VERSION
         mark = fingerprint(self.spec.info, params, inputs, self.spec.weights)
         return _Asked(inputs, native, seed, mark)
 

@@ -71,6 +71,12 @@ def run_pair(task: PairTask, system: TryOnSystem, find_pose: Stage | None = None
     """
     started, stage = time.perf_counter(), "tryon"
     try:
+        if task.pose and not task.spec.info.poses:
+            from pipelines.rendering.reposing import (
+                Reposing,  # needs OpenCV, as what it reposes for
+            )
+
+            system = Reposing(system)
         person, garment = _prepared(task, system)
         result = _dress(task, system, find_pose, person.prepared, garment)
         image, edited = result.image, result.edited
@@ -137,7 +143,7 @@ def _target_pose(result: TryOnResult) -> dict[str, Any]:
 def _person_key(task: PairTask) -> tuple[Any, ...]:
     others = {*_GARMENT_INPUTS, INPUT}
     hashes = tuple((n, value) for n, value in sorted(task.inputs.items()) if n not in others)
-    return (_place(task), task.person, hashes, task.native)
+    return (_place(task), task.person, hashes, task.native, task.pose is None)
 
 
 def _place(task: PairTask) -> tuple[Any, ...]:

@@ -101,8 +101,3 @@ class TryOnRequest:
     """A photo in whose pose all persons are to be shown."""
     pose_model: str = "full"
     """What finds the pose in ``pose_from``."""
-
-    @property
-    def posed(self) -> bool:
-        """Whether persons are to be shown in poses that are not their own."""
-        return self.pose is not None or self.pose_from is not None

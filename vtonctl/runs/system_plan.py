@@ -56,12 +56,7 @@ class SystemPlan:
 
 def plan_system(request: TryOnRequest, options: RunOptions) -> SystemPlan:
     """Settle it. Raises what ``choose_system`` and ``device.plan`` raise."""
-    choice = choose_system(
-        request.system,
-        weights=request.weights,
-        commercial=request.commercial,
-        posed=request.posed,
-    )
+    choice = choose_system(request.system, weights=request.weights, commercial=request.commercial)
     if not choice.weights:
         return SystemPlan(choice, request.params)
     compute = options.compute or device.plan(options.device, options.precision)

@@ -80,24 +80,11 @@ def test_poses_reach_the_request(asked, root):
     app.run([*folder, "--pose", "poses", "--pose-model", "heavy"])
     request = asked.request
     assert (request.pose, request.pose_from) == (Path("poses"), None)
-    assert request.posed and request.pose_model == "heavy"
+    assert request.pose_model == "heavy"
     app.run([*folder, "--pose-from", "her.jpg"])
     assert (asked.request.pose, asked.request.pose_from) == (None, Path("her.jpg"))
     app.run(folder)
-    assert not asked.request.posed
-
-
-def test_a_system_that_cannot_do_poses_is_wrong_use(root, capsys):
-    code = app.run(["tryon", str(root), "--pose", "a.json", "--system", "geometric"])
-    shown = capsys.readouterr().err
-    assert code == 2
-    assert "geometric" in shown and "own pose" in shown and "--system multipose" in shown
-
-
-def test_a_pose_without_a_system_for_it_is_a_missing_weight(root, capsys, shelf):
-    code = app.run(["tryon", str(root), "--pose", "a.json"])
-    shown = capsys.readouterr().err
-    assert code == 69 and "multipose" in shown and "--weights" in shown
+    assert (asked.request.pose, asked.request.pose_from) == (None, None)
 
 
 def test_the_summary_names_failures_doubts_and_counts(asked, root, capsys):

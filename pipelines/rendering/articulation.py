@@ -1,16 +1,13 @@
 """A person in another pose, made from one photo: limbs cut out and turned about their joints.
 
-Where a data set shows each person once, a network that is to change poses can learn from pairs: the
-target is the photo with its real pose, the source is the same person articulated. What it can teach
-is to move limbs and to paint what comes to light; what it cannot is how cloth falls in another
-pose, how a body turns, or limbs that come towards the camera: a limb here is a flat piece of a
-picture (our choice throughout; the published training data shows each person in several poses).
+A limb here is a flat piece of a picture: how cloth falls in another pose, how a body turns, and
+limbs that come towards the camera are beyond it (our choice throughout).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +17,6 @@ from numpy.typing import NDArray
 
 from pipelines.body import Body25
 from pipelines.labels import LIP20
-from pipelines.mirror_image import mirrored
 from pipelines.preprocess.agnostic_shapes import hips_widened, torso_completed
 from pipelines.preprocess.pose_placement import torso_length
 from pipelines.rendering.fill import closed, grown, membrane, reflected, shrunk
@@ -44,6 +40,8 @@ _BARE = 0.05
 """Share of an arm's own pixels that may lie above the end of its sleeve."""
 _RIM = 2.0
 """Pixels of a picture 192 wide by which a piece's blurred edge reaches beyond its label."""
+_POCKET = 0.25
+"""Half the width of a hand's place before trousers or a skirt, in torso lengths."""
 _HAND = 0.6
 """How far the hand reaches beyond the wrist, in lengths of the forearm."""
 
@@ -145,29 +143,36 @@ def articulated(person: PersonInputs, turns: Turns) -> PersonInputs:
     return PersonInputs(image, pose, ParseMap(ids, person.parse.labels))
 
 
-def drawn_turns(person: PersonInputs, rng: np.random.Generator) -> Turns:
-    """Turns as people hold their limbs: arms mostly outwards, legs hardly."""
-    joints = torso_completed(person.pose)
-    facing = joints[Body25.LEFT_SHOULDER, 0] >= joints[Body25.RIGHT_SHOULDER, 0]
-    drawn = {}
-    for entry in fields(Turns):
-        low, high = _RANGES[entry.name.partition("_")[2]]
-        outwards = 1 if entry.name.startswith("right") == facing else -1
-        drawn[entry.name] = outwards * float(rng.uniform(low, high))
-    return Turns(**drawn)
+def turns_between(own: Keypoints, target: Keypoints) -> Turns:
+    """The turns after which each limb of ``own`` points where ``target``'s does.
 
-
-_RANGES = {"shoulder": (-15.0, 60.0), "elbow": (-60.0, 60.0), "hip": (-3.0, 9.0)}
-"""Degrees outwards."""
-
-
-def another_pose(person: PersonInputs, rng: np.random.Generator) -> PersonInputs:
-    """A source for a target: the person with turned limbs, every other time in a mirror.
-
-    Raises ``ItemError`` (``uncertain_pose``).
+    Both are BODY_25 in pictures of one orientation; only directions count. A forearm that either
+    does not show keeps its angle at the elbow, a limb its place; so does a leg whose ankle either
+    does not show, as a photo that ends at the knees gives no legs to turn.
     """
-    turned = articulated(person, drawn_turns(person, rng))
-    return mirrored(turned) if rng.random() < 0.5 else turned
+    found = {}
+    for limb in LIMBS:
+        bones = pairwise(limb.joints) if limb.arm else [(limb.joints[0], limb.joints[2])]
+        if not limb.arm and not _shown(limb.joints, own, target):
+            continue
+        before = 0.0
+        for name, bone in zip(limb.turns, bones, strict=True):
+            if not _shown(bone, own, target):
+                break
+            turn = (_direction(target, bone) - _direction(own, bone) - before + 180) % 360 - 180
+            found[name] = turn
+            before += turn
+    return Turns(**found)
+
+
+def _shown(joints: Iterable[int], *bodies: Keypoints) -> bool:
+    return all(body.seen(joint) for joint in joints for body in bodies)
+
+
+def _direction(body: Keypoints, bone: tuple[int, int]) -> float:
+    """Degrees clockwise from the right."""
+    x, y = (float(value) for value in body.xy[bone[1]] - body.xy[bone[0]])
+    return float(np.rad2deg(np.arctan2(y, x)))
 
 
 def _moving(body: Keypoints, turns: Turns) -> Iterator[tuple[Limb, tuple[Matrix, ...]]]:
@@ -318,18 +323,27 @@ def _without(person: PersonInputs, cut: Mask, torso: float) -> tuple[Image, NDAr
         clean = shrunk(worn, rim) & ~beside
         if not clean.any():
             continue
-        x, y = reflected(~clean)
-        cloth = cv2.remap(person.image, x, y, cv2.INTER_LINEAR)
+        cloth = _continued(person.image, clean)
         filled = np.where((part & beside)[..., None], cloth, filled)
     return np.clip(np.round(filled), 0, 255).astype(np.uint8), left
 
 
+def _continued(image: Image, known: Mask) -> Image:
+    """Known colours mirrored into all the rest, or drawn on where the mirror shows none."""
+    x, y = reflected(~known)
+    own_y, own_x = np.indices(known.shape, dtype=np.float32)
+    inside = known[np.round(y).astype(int), np.round(x).astype(int)]
+    x, y = (np.where(inside, m, (m + own) / 2) for m, own in ((x, own_x), (y, own_y)))
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR), np.uint8)
+
+
 def _covered(person: PersonInputs, left: NDArray[np.uint8], torso: float) -> Mask:
     """Where clothes go on behind what was cut out: in the trunk, and in gaps between them."""
-    clothes = np.isin(left, (*UPPER, *LOWER))
+    clothes, lower = np.isin(left, (*UPPER, *LOWER)), np.isin(left, LOWER)
     if not clothes.any():
         return clothes
-    return _trunk(person) | closed(clothes, _SLEEVE * torso)
+    covered = _trunk(person) | closed(clothes, _SLEEVE * torso)
+    return covered | closed(lower, _POCKET * torso) if lower.any() else covered
 
 
 def _nearest(ids: NDArray[np.uint8], known: Mask) -> NDArray[np.uint8]:
