@@ -38,10 +38,14 @@ _HELD = 0.35
 out of hair, or of nothing, would come off."""
 _BARE = 0.05
 """Share of an arm's own pixels that may lie above the end of its sleeve."""
+_LONG = 1.6
+"""Bones of an arm, counted from the shoulder, that a long sleeve covers."""
 _RIM = 2.0
 """Pixels of a picture 192 wide by which a piece's blurred edge reaches beyond its label."""
 _POCKET = 0.25
 """Half the width of a hand's place before trousers or a skirt, in torso lengths."""
+_BESIDE = 2.5
+"""Rims beside a person that are not taken for background."""
 _HAND = 0.6
 """How far the hand reaches beyond the wrist, in lengths of the forearm."""
 
@@ -241,6 +245,8 @@ def _limb_mask(person: PersonInputs, limb: Limb, torso: float) -> Mask:
         near, along = _nearness(ids.shape, places)
         # below its end a sleeve is no more: what is beside a bare arm is the garment's flank
         bare = np.quantile(along[own], _BARE) if own.any() else np.inf
+        if bare > _LONG:  # what shows of the arm is a hand, which may lie before its cuff
+            bare = np.inf
         sleeve = (near < _SLEEVE * torso) & (along > 0) & (along < bare) & ~_trunk(person)
         return own | (np.isin(ids, UPPER) & sleeve)
     other = next(one for one in LIMBS if not one.arm and one is not limb)
@@ -308,12 +314,13 @@ def _without(person: PersonInputs, cut: Mask, torso: float) -> tuple[Image, NDAr
     """The photo and labels without some pieces, the holes filled with what is behind them."""
     ids = person.parse.ids
     rim = _RIM * ids.shape[1] / 192
-    holes = cut | (grown(cut, rim) & (ids == LIP20.BACKGROUND))
+    # labels miss fingers, hems and shadows, whose colours would run into the background
+    holes = cut | (grown(cut, _BESIDE * rim) & (ids == LIP20.BACKGROUND))
     left = np.where(holes, LIP20.BACKGROUND, ids).astype(np.uint8)
     inside = cut & _covered(person, left, torso)
     left[inside] = _nearest(left, np.isin(left, (*UPPER, *LOWER)))[inside]
     image = person.image.astype(np.float32)
-    ground = ~grown(ids != LIP20.BACKGROUND, rim)
+    ground = ~grown(ids != LIP20.BACKGROUND, _BESIDE * rim)
     filled = np.where(holes[..., None], membrane(image, ground.astype(np.float32)), image)
     # an arm's shadow and rim are not what the clothes look like
     beside = grown(cut, rim)
