@@ -187,7 +187,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "cp-vton-plus": (
         _dressing(
             "cp-vton-plus",
-            "CP-VTON matched by masks (Minar et al. 2020); import or train weights",
+            "CP-VTON matched by masks (Minar et al. 2020)",
             version=3,
             weights=CP_VTON_PLUS_FAMILIES,
         ),
