@@ -6,6 +6,7 @@ Imports no array library.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pipelines import checkpoints
@@ -55,6 +56,16 @@ def choose_system(
             )
         return SystemChoice(wanted, _complete(wanted, info, given, commercial))
     return _best(given, commercial)
+
+
+def usable_systems(*, commercial: bool = False) -> tuple[str, ...]:
+    """Names of the systems whose weights are all there, in the registry's order."""
+    found = []
+    for name, (info, _) in SYSTEMS.items():
+        with suppress(WeightsMissing):
+            _complete(name, info, {}, commercial)
+            found.append(name)
+    return tuple(found)
 
 
 def find_system(name: str) -> StageInfo:

@@ -11,6 +11,7 @@ import typer
 from pipelines.errors import UsageError
 from pipelines.preprocess.parsing import PARSERS
 from pipelines.registry import SYSTEMS
+from pipelines.system_choice import usable_systems
 from vtonctl import options
 from vtonctl.commands import setup
 from vtonctl.options import DataFlags, OutputFlags
@@ -46,7 +47,8 @@ class JudgedFlags:
             "--system",
             "--systems",
             metavar="NAME,...",
-            help=f"One table for all that are named: auto, {', '.join(SYSTEMS)}. [default: auto]",
+            help=f"One table for all that are named: auto, {', '.join(SYSTEMS)}; all: those whose "
+            "weights are there. [default: auto]",
         ),
     ] = None
     weights: Annotated[
@@ -216,7 +218,14 @@ def _request(
 ) -> EvaluateTryOnRequest:
     from vtonctl.runs.judged_pairs import EvaluateTryOnRequest
 
-    names = setup.split_list(judged.systems, ("auto", *SYSTEMS), "--system")
+    names = setup.split_list(judged.systems, ("auto", "all", *SYSTEMS), "--system")
+    if "all" in names:
+        if len(names) > 1 or settings.weights:
+            raise UsageError(
+                "--system all: takes neither other names nor --weights",
+                hint="Name the systems, with --weights for those that take any.",
+            )
+        names = usable_systems(commercial=settings.commercial)
     return EvaluateTryOnRequest(
         root=root,
         layout=settings.layout,

@@ -144,6 +144,16 @@ def test_several_systems_stand_in_one_table(capsys, viton):
     assert [pair.item for pair in mirror.pairs] == [f"{p}_0__{p}_1" for p in PEOPLE]
 
 
+def test_all_systems_whose_weights_are_there(capsys, viton, monkeypatch, shelf):
+    for name in [n for n in registry.SYSTEMS if n not in ("viton-hd", "mirror", "painter")]:
+        monkeypatch.delitem(registry.SYSTEMS, name)
+    # the shelf has no weights of viton-hd
+    found = run(capsys, viton, "--systems", "all")
+    assert [row.name for row in found.systems] == ["mean colour", "mirror", "painter"]
+    for more in (("--systems", "all,mirror"), ("--systems", "all", "--weights", "x")):
+        assert "--system all" in run(capsys, viton, *more, code=2).error.message
+
+
 def test_figures_by_level(capsys, viton, tmp_path):
     bent = pose()
     bent.body.xy[7] = (24, 33)
