@@ -13,6 +13,7 @@ from typing import Any
 
 import dask
 from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster
+from distributed.comm import CommClosedError
 
 from pipelines.errors import ClusterError
 from vtonctl.executors import remote
@@ -69,7 +70,8 @@ class Cluster:
             return await future
         except KilledWorker as error:
             raise WorkerGone from error
-        except (CancelledError, asyncio.CancelledError) as error:
+        except (CancelledError, asyncio.CancelledError, CommClosedError) as error:
+            # the last: the scheduler died while it handed the answer over
             raise CallLost from error
 
     def cancel(self, futures: Sequence[Future]) -> None:

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("distributed")
 
 from dask_harness import OthersDask
+from distributed.comm import CommClosedError
 from run_harness import count, finish, make_photos, make_trouble, make_wardrobe, products, start
 
 from pipelines.errors import ClusterError, ConfigError, ExtraMissing
@@ -231,6 +232,23 @@ def test_a_scheduler_that_cancels_because_it_dies(connect, monkeypatch):
     connected = property(lambda self: time.monotonic() < lost)
     monkeypatch.setattr(dask_cluster.Cluster, "connected", connected)
     assert refusal(executor).code == "scheduler_lost"
+
+
+def test_a_scheduler_that_dies_while_it_hands_an_answer_over(connect, monkeypatch):
+    executor = until_free(connect(), 1)
+    answer, lost = dask_cluster.Cluster.answer, CommClosedError("ConnectionResetError")
+
+    async def cut_off(self, future):
+        async def reset():
+            raise lost
+
+        return await answer(self, reset())
+
+    monkeypatch.setattr(dask_cluster.Cluster, "answer", cut_off)
+    executor.submit(executor.free()[0], os.getpid)
+    with pytest.raises(ClusterError) as error:
+        ended(executor)
+    assert (error.value.code, error.value.exit_code) == ("scheduler_lost", 69)
 
 
 def test_nobody_answers(monkeypatch):
