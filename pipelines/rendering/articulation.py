@@ -19,7 +19,7 @@ from pipelines.body import Body25
 from pipelines.labels import LIP20
 from pipelines.preprocess.agnostic_shapes import hips_widened, torso_completed
 from pipelines.preprocess.pose_placement import torso_length
-from pipelines.rendering.fill import closed, grown, membrane, reflected, shrunk
+from pipelines.rendering.fill import closed_wide, grown, membrane, reflected, shrunk
 from pipelines.stage import PersonInputs
 from pipelines.types import Image, Keypoints, Mask, ParseMap, Pose
 
@@ -349,8 +349,8 @@ def _covered(person: PersonInputs, left: NDArray[np.uint8], torso: float) -> Mas
     clothes, lower = np.isin(left, (*UPPER, *LOWER)), np.isin(left, LOWER)
     if not clothes.any():
         return clothes
-    covered = _trunk(person) | closed(clothes, _SLEEVE * torso)
-    return covered | closed(lower, _POCKET * torso) if lower.any() else covered
+    covered = _trunk(person) | closed_wide(clothes, _SLEEVE * torso)
+    return covered | closed_wide(lower, _POCKET * torso)
 
 
 def _nearest(ids: NDArray[np.uint8], known: Mask) -> NDArray[np.uint8]:

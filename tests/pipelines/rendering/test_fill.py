@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
-from skimage.morphology import dilation, disk
+from skimage.morphology import closing, dilation, disk
 
 from pipelines.rendering.fill import (
+    closed_wide,
     fill_holes,
     grain,
     grown,
@@ -95,3 +96,15 @@ def test_masks_against_other_libraries():
     assert not (dilation(blobs, disk(3)) & ~grown(blobs, 4)).any()
     assert not (grown(blobs, 4) & ~dilation(blobs, disk(5))).any()
     assert np.array_equal(shrunk(blobs, 3)[8:-8, 8:-8], ~grown(~blobs, 3)[8:-8, 8:-8])
+
+
+@pytest.mark.parametrize("radius", [3, 12])
+def test_wide_gaps_are_closed_as_by_scikit_image(radius):
+    mask = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(120, 90)), 4) > 0.02
+    inside = np.s_[radius:-radius, radius:-radius]  # where the border counts for neither
+    wide = np.pad(mask, radius, mode="constant")
+    wanted = closing(wide, disk(radius))[radius:-radius, radius:-radius]
+    np.testing.assert_array_equal(closed_wide(mask, radius)[inside], wanted[inside])
+    assert closed_wide(mask, radius).sum() > mask.sum()
+    nothing = np.zeros((4, 5), bool)
+    assert not closed_wide(nothing, radius).any() and closed_wide(~nothing, radius).all()
