@@ -6,7 +6,7 @@ limbs that come towards the camera are beyond it (our choice throughout).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +20,7 @@ from pipelines.labels import LIP20
 from pipelines.preprocess.agnostic_shapes import hips_widened, torso_completed
 from pipelines.preprocess.pose_placement import torso_length
 from pipelines.rendering.fill import closed_wide, grown, membrane, reflected, shrunk
+from pipelines.rendering.limbs import FEET, LIMBS, Limb, Turns
 from pipelines.stage import PersonInputs
 from pipelines.types import Image, Keypoints, Mask, ParseMap, Pose
 
@@ -48,64 +49,6 @@ _BESIDE = 2.5
 """Rims beside a person that are not taken for background."""
 _HAND = 0.6
 """How far the hand reaches beyond the wrist, in lengths of the forearm."""
-
-
-@dataclass(frozen=True)
-class Turns:
-    """Degrees by which limbs turn about their upper joint, clockwise in the picture; legs about the
-    hip, as a whole.
-    """  # noqa: D205 - one sentence
-
-    right_shoulder: float = 0.0
-    right_elbow: float = 0.0
-    left_shoulder: float = 0.0
-    left_elbow: float = 0.0
-    right_hip: float = 0.0
-    left_hip: float = 0.0
-
-
-@dataclass(frozen=True)
-class Limb:
-    """Joints from the body outwards, labels that are its own, and the fields of ``Turns``."""
-
-    joints: tuple[Body25, Body25, Body25]
-    labels: tuple[LIP20, ...]
-    turns: tuple[str, ...]
-    arm: bool
-
-
-LIMBS = (
-    Limb(
-        (Body25.RIGHT_HIP, Body25.RIGHT_KNEE, Body25.RIGHT_ANKLE),
-        (LIP20.RIGHT_LEG, LIP20.RIGHT_SHOE),
-        ("right_hip",),
-        arm=False,
-    ),
-    Limb(
-        (Body25.LEFT_HIP, Body25.LEFT_KNEE, Body25.LEFT_ANKLE),
-        (LIP20.LEFT_LEG, LIP20.LEFT_SHOE),
-        ("left_hip",),
-        arm=False,
-    ),
-    Limb(
-        (Body25.RIGHT_SHOULDER, Body25.RIGHT_ELBOW, Body25.RIGHT_WRIST),
-        (LIP20.RIGHT_ARM,),
-        ("right_shoulder", "right_elbow"),
-        arm=True,
-    ),
-    Limb(
-        (Body25.LEFT_SHOULDER, Body25.LEFT_ELBOW, Body25.LEFT_WRIST),
-        (LIP20.LEFT_ARM,),
-        ("left_shoulder", "left_elbow"),
-        arm=True,
-    ),
-)
-"""In the order in which they are laid on one another."""
-
-FEET = {
-    Body25.RIGHT_ANKLE: (Body25.RIGHT_BIG_TOE, Body25.RIGHT_SMALL_TOE, Body25.RIGHT_HEEL),
-    Body25.LEFT_ANKLE: (Body25.LEFT_BIG_TOE, Body25.LEFT_SMALL_TOE, Body25.LEFT_HEEL),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,38 +88,6 @@ def articulated(person: PersonInputs, turns: Turns) -> PersonInputs:
         for piece in reversed(found):
             image, ids = _laid(person, piece, image, ids, behind)
     return PersonInputs(image, pose, ParseMap(ids, person.parse.labels))
-
-
-def turns_between(own: Keypoints, target: Keypoints) -> Turns:
-    """The turns after which each limb of ``own`` points where ``target``'s does.
-
-    Both are BODY_25 in pictures of one orientation; only directions count. A forearm that either
-    does not show keeps its angle at the elbow, a limb its place; so does a leg whose ankle either
-    does not show, as a photo that ends at the knees gives no legs to turn.
-    """
-    found = {}
-    for limb in LIMBS:
-        bones = pairwise(limb.joints) if limb.arm else [(limb.joints[0], limb.joints[2])]
-        if not limb.arm and not _shown(limb.joints, own, target):
-            continue
-        before = 0.0
-        for name, bone in zip(limb.turns, bones, strict=True):
-            if not _shown(bone, own, target):
-                break
-            turn = (_direction(target, bone) - _direction(own, bone) - before + 180) % 360 - 180
-            found[name] = turn
-            before += turn
-    return Turns(**found)
-
-
-def _shown(joints: Iterable[int], *bodies: Keypoints) -> bool:
-    return all(body.seen(joint) for joint in joints for body in bodies)
-
-
-def _direction(body: Keypoints, bone: tuple[int, int]) -> float:
-    """Degrees clockwise from the right."""
-    x, y = (float(value) for value in body.xy[bone[1]] - body.xy[bone[0]])
-    return float(np.rad2deg(np.arctan2(y, x)))
 
 
 def _moving(body: Keypoints, turns: Turns) -> Iterator[tuple[Limb, tuple[Matrix, ...]]]:

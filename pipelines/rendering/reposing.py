@@ -16,7 +16,8 @@ from pipelines.errors import ItemError
 from pipelines.flags import Flag
 from pipelines.preprocess.agnostic_shapes import torso_completed
 from pipelines.preprocess.pose_placement import placed, torso_length
-from pipelines.rendering.articulation import articulated, turns_between
+from pipelines.rendering.articulation import articulated
+from pipelines.rendering.limbs import turns_between
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult, TryOnSystem
 from pipelines.types import Image, Keypoints, Pose
 

@@ -14,7 +14,8 @@ import numpy as np
 from pipelines.body import Body25
 from pipelines.mirror_image import mirrored
 from pipelines.preprocess.agnostic_shapes import torso_completed
-from pipelines.rendering.articulation import Turns, articulated
+from pipelines.rendering.articulation import articulated
+from pipelines.rendering.limbs import Turns
 from pipelines.stage import PersonInputs
 
 _RANGES = {"shoulder": (-15.0, 60.0), "elbow": (-60.0, 60.0), "hip": (-3.0, 9.0)}

@@ -7,7 +7,8 @@ from matplotlib.transforms import Affine2D
 from pipelines.body import BODY25_SWAP, Body25
 from pipelines.labels import LIP20
 from pipelines.mirror_image import mirrored
-from pipelines.rendering.articulation import Turns, articulated, turns_between
+from pipelines.rendering.articulation import articulated
+from pipelines.rendering.limbs import Turns, turns_between
 from pipelines.stage import PersonInputs
 from pipelines.types import Keypoints, ParseMap, Pose
 

@@ -8,7 +8,8 @@ import pytest
 from pipelines.body import BODY25_SWAP, Body25
 from pipelines.errors import ItemError
 from pipelines.flags import Flag
-from pipelines.rendering.articulation import Turns, articulated
+from pipelines.rendering.articulation import articulated
+from pipelines.rendering.limbs import Turns
 from pipelines.rendering.reposing import Reposing
 from pipelines.stage import TryOnResult
 from pipelines.types import Keypoints, Pose
