@@ -46,8 +46,8 @@ def preprocess(photos, root, sink, **options):
 
 @pytest.mark.reliability("R3")
 def test_ten_of_each(tmp_path, fakes, sink, figure):
-    persons = make_photos(tmp_path / "persons", PERSONS)
-    garments = make_photos(tmp_path / "garments", GARMENTS, "g", first=500)
+    make_wardrobe(tmp_path, PERSONS, GARMENTS)
+    persons, garments = tmp_path / "persons", tmp_path / "garments"
     root, out = tmp_path / "root", tmp_path / "out"
     prepare = PreprocessRequest(root=root, photos=persons, garments=garments, size_hw=(32, 24))
     request = TryOnRequest(root=root, out=out, prepare=prepare, all_pairs=True)
