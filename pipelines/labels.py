@@ -39,6 +39,13 @@ class LIP20(Labels):
     RIGHT_SHOE = 19
 
 
+LIP20_LOWER = (
+    LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.SOCKS,
+    LIP20.LEFT_SHOE, LIP20.RIGHT_SHOE,
+)  # fmt: skip
+"""Lower clothes, legs and shoes."""
+
+
 class CPVTONPlus21(Labels):
     """LIP ids plus 20 = neck, as CP-VTON+ writes ``image-parse-new``; 10 is jumpsuits here."""
 

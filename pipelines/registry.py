@@ -127,7 +127,13 @@ _DRESSING = (
 
 
 def _dressing(
-    name: str, summary: str, *, version: int, weights: tuple[str, ...] = (), poses: bool = False
+    name: str,
+    summary: str,
+    *,
+    version: int,
+    weights: tuple[str, ...] = (),
+    poses: bool = False,
+    layouts: bool = False,
 ) -> StageInfo:
     """A try-on system; those with weights run on any device."""
     return StageInfo(
@@ -140,6 +146,7 @@ def _dressing(
         summary=summary,
         weights=weights,
         poses=poses,
+        layouts=layouts,
     )
 
 
@@ -197,8 +204,9 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "acgpn",
             "layout, warp and content fusion (Yang et al. 2020)",
-            version=4,
+            version=5,
             weights=ACGPN_FAMILIES,
+            layouts=True,
         ),
         "pipelines.systems.acgpn.tryon:ACGPNTryOn",
     ),
@@ -208,6 +216,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
             "predicted layout, learned warp and ALIAS generator (Choi et al. 2021)",
             version=5,
             weights=VITON_HD_FAMILIES,
+            layouts=True,
         ),
         "pipelines.systems.viton_hd.tryon:VitonHDTryOn",
     ),
@@ -218,6 +227,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
             version=4,
             weights=MULTIPOSE_FAMILIES,
             poses=True,
+            layouts=True,
         ),
         "pipelines.systems.multipose.tryon:MultiPoseTryOn",
     ),

@@ -47,6 +47,8 @@ class StageInfo:
     """Families of the weights that a try-on system needs, one file of each."""
     poses: bool = False
     """Whether a try-on system has networks for other poses (``PosedTryOnSystem``)."""
+    layouts: bool = False
+    """Whether a try-on system predicts layouts (``LayoutPredictor``)."""
 
 
 @dataclass(frozen=True, eq=False)

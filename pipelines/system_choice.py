@@ -58,10 +58,15 @@ def choose_system(
     return _best(given, commercial)
 
 
-def usable_systems(*, commercial: bool = False) -> tuple[str, ...]:
-    """Names of the systems whose weights are all there, in the registry's order."""
+def usable_systems(*, commercial: bool = False, layouts: bool = False) -> tuple[str, ...]:
+    """Names of the systems whose weights are all there, in the registry's order.
+
+    With ``layouts`` only those that predict layouts.
+    """
     found = []
     for name, (info, _) in SYSTEMS.items():
+        if layouts and not info.layouts:
+            continue
         with suppress(WeightsMissing):
             _complete(name, info, {}, commercial)
             found.append(name)

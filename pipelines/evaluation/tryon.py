@@ -18,6 +18,7 @@ import numpy as np
 
 from pipelines.errors import ItemError
 from pipelines.evaluation import images
+from pipelines.evaluation.kept_parts import PartChange, mean_changes, part_changes
 from pipelines.evaluation.learned_metrics import (
     Features,
     LearnedMetrics,
@@ -88,6 +89,8 @@ class PairScore:
     """Share of the worn garment that is the photo's, within ``images.SAME_LEVELS`` levels."""
     outside: int = 0
     """Largest difference to the photo where the system says it changed nothing."""
+    parts: Mapping[str, PartChange] = field(default_factory=dict)
+    """What changed of ``kept_parts.PARTS``, by their names."""
     prepare_s: float = math.nan
     dress_s: float = math.nan
     processor_s: float = math.nan
@@ -105,6 +108,8 @@ class SystemScores:
     """By the name of a field of ``PairScore``, and ``fid`` and ``kid``."""
     levels: Mapping[str, Mapping[str, float]]
     """The means of ``AVERAGED`` over the pairs of each level that there is."""
+    parts: Mapping[str, PartChange]
+    """What changed of ``kept_parts.PARTS``, means over the photos that show them."""
     least_repainted: float
     outside: int
     prepare_s: float
@@ -228,6 +233,7 @@ class _Tally:
             pairs=tuple(self.pairs),
             means=means,
             levels={level: _means(of) for level in LEVELS if (of := _of_level(judged, level))},
+            parts=mean_changes([pair.parts for pair in judged]),
             least_repainted=min(_known([pair.repainted for pair in judged]), default=math.nan),
             outside=max((pair.outside for pair in judged), default=0),
             prepare_s=_median([pair.prepare_s for pair in judged]),
@@ -270,6 +276,7 @@ def _score(
         repainted=images.covered_share(worn, edited),
         kept=images.same_share(picture, photo, worn),
         outside=images.outside_difference(picture, photo, edited),
+        parts=part_changes(picture, photo, case.parse, case.agnostic_mask),
         prepare_s=made.prepare_s,
         dress_s=made.dress_s,
         processor_s=made.processor_s,

@@ -13,10 +13,11 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from pipelines.garments.prepare import worn_part
+from pipelines.labels import LIP20
 from pipelines.rendering.canvas import Canvas, find_canvas, off_canvas, on_canvas
 from pipelines.rendering.garment import RenderGarment, make_garment
 from pipelines.rendering.render import Prediction, render
-from pipelines.rendering.scene import Scene, make_scene
+from pipelines.rendering.scene import FRONT, Scene, make_scene
 from pipelines.rendering.verdict import GarmentEvidence, PersonEvidence, judged
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
 from pipelines.types import Array, Mask, ParseMap, Size
@@ -46,15 +47,18 @@ class PreparedGarment(Generic[G]):
 
 
 def prepare_person(
-    person: PersonInputs, working_size: Size, known: Callable[[PersonInputs], P]
+    person: PersonInputs,
+    working_size: Size,
+    known: Callable[[PersonInputs], P],
+    kept: tuple[LIP20, ...] = FRONT,
 ) -> PreparedPerson[P]:
     """Take a person apart; ``known`` makes the networks' inputs of what the canvas shows.
 
-    Raises ``ItemError`` (``uncertain_pose``).
+    ``kept`` are labels that no garment is drawn over. Raises ``ItemError`` (``uncertain_pose``).
     """
     canvas = find_canvas(person)
     shown = on_canvas(person, canvas)
-    scene = make_scene(shown, working_size)
+    scene = make_scene(shown, working_size, kept)
     return PreparedPerson(
         person, canvas, scene, PersonEvidence.of(person, scene), known=known(shown)
     )

@@ -17,17 +17,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_LOWER
 from pipelines.rendering.render import Prediction, new_garment
 from pipelines.rendering.scene import ARMS, GARMENT, Floats, Scene
 from pipelines.types import Alpha, Mask
 
 _HALF = 0.5
 _SKIN = (*ARMS, LIP20.FACE, LIP20.NECK)
-_LOWER = (
-    LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.SOCKS,
-    LIP20.LEFT_SHOE, LIP20.RIGHT_SHOE,
-)  # fmt: skip
 _SHOWN = (*ARMS, LIP20.HAIR)
 _REACH = 16.0
 """Pixels over which the background's colours are continued behind the worn garment."""
@@ -65,11 +61,11 @@ def behind(scene: Scene, picture: Floats, upper: Mask) -> tuple[Floats, Mask]:
     ground = scene.ids == LIP20.BACKGROUND
     from_ground = _distance(picture, _continued(picture, ground & ~upper))
     from_skin = _distance(picture, _mean(picture, np.isin(scene.ids, _SKIN) & ~upper))
-    from_lower = _distance(picture, _mean(picture, np.isin(scene.ids, _LOWER) & ~upper))
+    from_lower = _distance(picture, _mean(picture, np.isin(scene.ids, LIP20_LOWER) & ~upper))
     from_lower[: _waist(scene.trunk)] = _NEVER
     nearest = np.minimum(from_skin, from_lower)
     person = np.where(worn, from_ground > nearest, ~ground) | upper
-    lower = np.where(worn, from_lower < from_skin, np.isin(scene.ids, _LOWER))
+    lower = np.where(worn, from_lower < from_skin, np.isin(scene.ids, LIP20_LOWER))
     return _smooth(person) - _HALF, _smooth(lower & ~upper) > _HALF
 
 

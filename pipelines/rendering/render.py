@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_LOWER
 from pipelines.preprocess.guided_filter import guided_filter
 from pipelines.rendering.fill import parts
 from pipelines.rendering.garment import RenderGarment, draw_garment
@@ -47,10 +47,6 @@ _PRINT = (35.0, 70.0)
 it is print."""
 _MOST_LOST = 0.5
 """Share of a garment's contrasts that is given back at most."""
-_LOWER = (
-    LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.SOCKS,
-    LIP20.LEFT_SHOE, LIP20.RIGHT_SHOE,
-)  # fmt: skip
 _SKIN = (*ARMS, LIP20.NECK)
 
 
@@ -197,7 +193,7 @@ def _under(scene: Scene, made: Prediction, upper: Mask, box: tuple[slice, slice]
     gap = scene.small - made.picture
     reach = _REACH * shape[0] / 192
     skin_gap = _spread(gap, kept & np.isin(scene.ids, _SKIN), reach)
-    lower_gap = _spread(gap, kept & np.isin(scene.ids, _LOWER), reach)
+    lower_gap = _spread(gap, kept & np.isin(scene.ids, LIP20_LOWER), reach)
     corrected = made.picture + np.where(made.lower[..., None], lower_gap, skin_gap)
     height, width = scene.photo.shape[:2]
     large = enlarged(corrected.astype(np.float32), (width, height), cv2.INTER_CUBIC)[box]

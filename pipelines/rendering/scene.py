@@ -23,7 +23,7 @@ Bytes = NDArray[np.uint8]
 
 GARMENT = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
 ARMS = (LIP20.LEFT_ARM, LIP20.RIGHT_ARM)
-_FRONT = (LIP20.HAT, LIP20.HAIR, LIP20.GLOVE, LIP20.SUNGLASSES, LIP20.SCARF, LIP20.FACE)
+FRONT = (LIP20.HAT, LIP20.HAIR, LIP20.GLOVE, LIP20.SUNGLASSES, LIP20.SCARF, LIP20.FACE)
 _RIM, _WIDE_RIM = 0.5, 1.6
 """Pixels of a picture 192 wide by which a garment's blurred edge is taken to reach beyond its
 label; the second on the background, which takes no harm."""
@@ -57,8 +57,11 @@ class Scene:
         return self.photo.shape[1] / _REFERENCE_WIDTH
 
 
-def make_scene(person: PersonInputs, size: Size) -> Scene:
-    """Take a person apart; ``size`` is the working size. Raises ``ItemError``."""
+def make_scene(person: PersonInputs, size: Size, kept: tuple[LIP20, ...] = FRONT) -> Scene:
+    """Take a person apart; ``size`` is the working size.
+
+    ``kept`` is what the front has besides hands. Raises ``ItemError``.
+    """
     photo, parse = person.image, person.parse
     height, width = photo.shape[:2]
     unit = width / _REFERENCE_WIDTH
@@ -69,7 +72,7 @@ def make_scene(person: PersonInputs, size: Size) -> Scene:
     hands = cv2.resize(
         _hands(ids, pose).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
     )
-    front = soft_cutout(photo, parse.mask(*_FRONT) | (hands > 0), unit)
+    front = soft_cutout(photo, parse.mask(*kept) | (hands > 0), unit)
     old = parse.mask(*GARMENT)
     soft = as_bytes(smooth(_wiped(old, parse.mask(LIP20.BACKGROUND), unit), unit))
     removed = cv2.min(soft, 255 - front)

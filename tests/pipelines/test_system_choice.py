@@ -1,10 +1,12 @@
 """Which try-on system is chosen."""
 
+from importlib import import_module
+
 import pytest
 
 from pipelines.errors import ConfigError, InputError, WeightsMissing
 from pipelines.registry import SYSTEMS
-from pipelines.system_choice import choose_system
+from pipelines.system_choice import choose_system, usable_systems
 
 FAMILIES = SYSTEMS["viton-hd"][0].weights
 
@@ -100,6 +102,21 @@ def test_a_system_with_networks_for_poses_is_used_where_it_is_asked_for(shelf):
     # by its name, or by its weights
     assert choose_system("multipose").name == "multipose"
     assert choose_system(weights=["multipose-shs"]).name == "multipose"
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_what_the_registry_says_of_a_system_is_true(name):
+    info, path = SYSTEMS[name]
+    module, kind = path.split(":")
+    system = getattr(import_module(module), kind)
+    assert info.layouts == hasattr(system, "predict_layout")
+    assert info.poses == hasattr(system, "dress_posed")
+
+
+def test_systems_that_predict_layouts(shelf):
+    fill(shelf)
+    assert usable_systems() == ("geometric", "viton-hd")
+    assert usable_systems(layouts=True) == ("viton-hd",)
 
 
 def test_where_its_weights_are_missing_the_hint_says_what_works_without(shelf):

@@ -141,7 +141,8 @@ def tryon(
     Prints the protocol and, for each system: SSIM, SSIM inside the region that a top can change,
     PSNR, MS-SSIM, the time per pair and the memory; LPIPS, FID and KID where the weights of their
     networks are there. Beside them stands the floor: that region in the mean colour of the garment.
-    A second table tells whether the worn garment could have leaked into the picture.
+    Other tables tell whether the worn garment could have leaked into the picture, and how far face,
+    hair, lower clothes and hands are no longer the photo's.
     """
     screen = setup.begin(output)
     setup.need_folder(root, "the data-set root")
@@ -198,7 +199,8 @@ def seg(
     from vtonctl.show.evaluate_tryon_json import seg_document
 
     with screen.progress() as sink:
-        report = evaluate_seg(_request(root, judged, settings), setup.run_options(settings), sink)
+        request = _request(root, judged, settings, layouts=True)
+        report = evaluate_seg(request, setup.run_options(settings), sink)
     names = ("seg.md", "seg.json")
     document = seg_document(report, tuple(str(out / name) for name in names) if out else ())
     if out is not None:
@@ -214,7 +216,13 @@ def _settle(root: Path, judged: JudgedFlags, data: DataFlags) -> Settings:
 
 
 def _request(
-    root: Path, judged: JudgedFlags, settings: Settings, *, unpaired: bool = False, sheet: int = 0
+    root: Path,
+    judged: JudgedFlags,
+    settings: Settings,
+    *,
+    unpaired: bool = False,
+    sheet: int = 0,
+    layouts: bool = False,
 ) -> EvaluateTryOnRequest:
     from vtonctl.runs.judged_pairs import EvaluateTryOnRequest
 
@@ -225,7 +233,7 @@ def _request(
                 "--system all: takes neither other names nor --weights",
                 hint="Name the systems, with --weights for those that take any.",
             )
-        names = usable_systems(commercial=settings.commercial)
+        names = usable_systems(commercial=settings.commercial, layouts=layouts)
     return EvaluateTryOnRequest(
         root=root,
         layout=settings.layout,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines.evaluation.images import MS_SSIM_MIN_SIDE, SAME_LEVELS
+from pipelines.evaluation.kept_parts import EDGE_HEIGHT, EDGE_PX
 from pipelines.evaluation.learned_metrics import LearnedMetrics
 from pipelines.evaluation.tryon import TryOnEvaluation
 from vtonctl.runs.judged_pairs import EvaluateTryOnRequest, JudgedPairs
@@ -28,6 +29,9 @@ _PAIRED_LINES = {
 _COST_LINES = {
     "leak": "worn garment: top, dress and coat of the same parse; the agnostic mask is that of "
     f"the parse and pose that the systems get; kept: within {SAME_LEVELS} of 255 of the photo",
+    "parts to be kept": "face, hair, trousers and skirts of the same parse, and of its arms what "
+    f"the agnostic mask leaves; their edge: {EDGE_PX} px at {EDGE_HEIGHT} rows, where the old "
+    "garment may show through",
     "time": "one pair at a time, nothing prepared before, without reading files; medians by the "
     "clock, and of processor time for both steps together",
     "memory": "the most that this process held while the system worked: libraries and the other "

@@ -45,12 +45,23 @@ class LevelRow(Part):
     kept: float | None
 
 
+class PartRow(Part):
+    """What changed of a part: mean absolute difference to the photo, in levels of 255.
+
+    ``inside`` is without the part's edge of 2 pixels at a height of 256.
+    """
+
+    whole: float | None
+    inside: float | None
+
+
 class SystemRow(Part):
     """A system over the pairs that every system made; ``mean colour`` is a floor, no system.
 
     ``repainted`` and ``kept`` are shares of the worn garment: what the system painted over, and
     what is the photo's all the same. ``outside`` is the largest difference to the photo, in levels
-    of 255, where the system says it changed nothing.
+    of 255, where the system says it changed nothing; ``parts`` are those that a new top must not
+    change.
     """
 
     name: str
@@ -71,6 +82,7 @@ class SystemRow(Part):
     processor_s: float | None
     peak_mb: float | None
     levels: dict[str, LevelRow]
+    parts: dict[str, PartRow]
     pairs: tuple[PairRow, ...]
     failed: tuple[PhotoFailure, ...]
 
@@ -171,6 +183,10 @@ def _system(scores: SystemScores) -> SystemRow:
         levels={
             level: LevelRow(**{name: number(value) for name, value in means.items()})
             for level, means in scores.levels.items()
+        },
+        parts={
+            name: PartRow(whole=number(change.whole, 4), inside=number(change.inside, 4))
+            for name, change in scores.parts.items()
         },
         pairs=tuple(_pair(pair) for pair in scores.pairs if pair.error is None),
         failed=tuple(photo_failure(pair.item, pair.error) for pair in scores.failed),

@@ -76,6 +76,7 @@ def _tryon(document: EvaluateTryonDocument) -> Iterator[Section]:
     yield _figures(document)
     yield from _levels(document)
     yield _leak(document)
+    yield _parts(document)
     yield from _tryon_failures(document)
 
 
@@ -128,6 +129,20 @@ def _leak(document: EvaluateTryonDocument) -> Section:
     )
     columns = ("system", "repainted", "least", "kept", "outside, levels")
     return Section("worn garment", (sentence,), columns, tuple(map(_leak_row, document.systems)))
+
+
+def _parts(document: EvaluateTryonDocument) -> Section:
+    """What a new top must not change."""
+    names = tuple(document.systems[0].parts)
+    sentence = "Mean difference to the photo, levels of 255: in the whole part / without its edge."
+    rows = (
+        (
+            row.name,
+            *(f"{figure(part.whole)} / {figure(part.inside)}" for part in row.parts.values()),
+        )
+        for row in document.systems
+    )
+    return Section("parts to be kept", (sentence,), ("system", *names), tuple(rows))
 
 
 def _leak_row(row: SystemRow) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from pipelines.checkpoint_files import check_files
-from pipelines.labels import ACGPN14
+from pipelines.labels import ACGPN14, LIP20_LOWER
 from pipelines.mirror_image import mirrored
 from pipelines.networks.pictures import as_levels, as_plane, quantised
 from pipelines.rendering.canvas import off_canvas
@@ -22,7 +22,7 @@ from pipelines.rendering.dressing import (
     prepare_person,
 )
 from pipelines.rendering.render import LayoutLabels, Prediction
-from pipelines.rendering.scene import Floats
+from pipelines.rendering.scene import FRONT, Floats
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
 from pipelines.systems.acgpn.chain import ChainResult, TryOnChain
 from pipelines.systems.acgpn.conditions import (
@@ -49,6 +49,8 @@ _LABELS = LayoutLabels(
     ),
 )  # fmt: skip
 _SHOWN = (ACGPN14.UPPER, *ARMS, ACGPN14.HAIR)
+_KEPT = (*FRONT, *LIP20_LOWER)
+"""What of a person the system preserves (the paper's non-target body parts) besides hands."""
 _OUTLINE_SIGMA = 0.8
 """Blur of a layout's outlines, in pixels of 256x192, without which they would show their steps."""
 
@@ -83,7 +85,7 @@ class ACGPNTryOn:
             other = person_conditions(mirrored(shown), self.config, device=self.chain.device)
             return made.beside(other)
 
-        return prepare_person(person, PUBLISHED_SIZE, known)
+        return prepare_person(person, PUBLISHED_SIZE, known, _KEPT)
 
     def prepare_garment(self, garment: GarmentInputs) -> PreparedGarment[GarmentConditions]:
         """Make a garment ready. Raises ``ItemError`` (``no_garment``)."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines.body import Body25
 from pipelines.errors import ItemError
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_LOWER
 from pipelines.rendering.fill import (
     closed,
     fill_holes,
@@ -47,8 +47,6 @@ from pipelines.types import Image, Keypoints, Mask
 
 _WORK_PIXELS = 512 * 384
 _TOPS = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
-_LOWER = (LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.LEFT_SHOE,
-          LIP20.RIGHT_SHOE, LIP20.SOCKS)  # fmt: skip
 _HEAD = (LIP20.FACE, LIP20.HAIR, LIP20.HAT, LIP20.SUNGLASSES, LIP20.SCARF)
 _FOREGROUND_LEVELS = 26.0
 _RIM_LEVELS = 16.0
@@ -103,7 +101,7 @@ def find_regions(person: PersonInputs) -> Regions:
     ids[(ids == LIP20.NECK) & ~neck] = LIP20.BACKGROUND
     old = _old_garment(ids, top, body, unit, foreground)
     head = np.isin(ids, _HEAD)
-    lower = (np.isin(ids, _LOWER) | (np.isin(ids, _TOPS) & ~top)) & ~old
+    lower = (np.isin(ids, LIP20_LOWER) | (np.isin(ids, _TOPS) & ~top)) & ~old
     hair = head & (ids != LIP20.FACE)
     sure = _above_chin(hair, ids == LIP20.FACE)
     for other, sample in ((lower, None), (left, None), (right, None), (hair, sure)):
@@ -277,7 +275,7 @@ def _old_garment(
     holes = fill_holes(old) & ~old
     small = holes & ~parts(holes, round(unit * unit / 25))
     # islands of lower clothes inside the garment
-    islands = holes & np.isin(ids, _LOWER)
+    islands = holes & np.isin(ids, LIP20_LOWER)
     old = old | (small & (ids == 0)) | islands | (holes & (ids == 0) & foreground)
     old = parts(opened(old, unit / 50), round(unit * unit / 80))
     # specks of the garment's label among the lower clothes
@@ -286,6 +284,6 @@ def _old_garment(
     for i in range(1, count):
         small_part = stats[i, cv2.CC_STAT_AREA] < 0.2 * largest
         around = grown(label == i, 2) & ~old
-        if small_part and centres[i][1] > hip_y and np.isin(ids[around], _LOWER).mean() > 0.3:
+        if small_part and centres[i][1] > hip_y and np.isin(ids[around], LIP20_LOWER).mean() > 0.3:
             old[label == i] = False
     return old

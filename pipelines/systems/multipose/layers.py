@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.body import Body25
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_LOWER
 from pipelines.preprocess.agnostic_shapes import torso_completed
 from pipelines.preprocess.pose_placement import LOWER_BODY, torso_length
 from pipelines.rendering.fill import closed, grown
@@ -45,14 +45,8 @@ PARTS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
     ((LIP20.RIGHT_ARM,), (Body25.RIGHT_SHOULDER, Body25.RIGHT_ELBOW, Body25.RIGHT_WRIST)),
     ((LIP20.LEFT_ARM,), (Body25.LEFT_SHOULDER, Body25.LEFT_ELBOW, Body25.LEFT_WRIST)),
     ((LIP20.NECK,), (Body25.NECK, Body25.RIGHT_SHOULDER, Body25.LEFT_SHOULDER, Body25.NOSE)),
-    (
-        (
-            LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.SOCKS,
-            LIP20.LEFT_SHOE, LIP20.RIGHT_SHOE,
-        ),
-        LOWER_BODY,
-    ),
-)  # fmt: skip
+    (LIP20_LOWER, LOWER_BODY),
+)
 """Labels that lie still together, and the joints that must."""
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipelines.body import scaled, shifted
 from pipelines.checkpoint_files import check_files
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_LOWER
 from pipelines.networks.pictures import as_levels, as_plane, quantised
 from pipelines.preprocess.pose_placement import LOWER_BODY, placed, with_joints_of
 from pipelines.rendering.canvas import Canvas, off_canvas, on_canvas
@@ -47,11 +47,8 @@ if TYPE_CHECKING:
 _LABELS = LayoutLabels(
     garment=LIP20.UPPER,
     background=LIP20.BACKGROUND,
-    lower=(
-        LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.SOCKS,
-        LIP20.LEFT_SHOE, LIP20.RIGHT_SHOE,
-    ),
-)  # fmt: skip
+    lower=LIP20_LOWER,
+)
 
 
 @dataclass(frozen=True, eq=False)

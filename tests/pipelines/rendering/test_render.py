@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.labels import LIP20, VITONHD13
+from pipelines.labels import LIP20, LIP20_LOWER, VITONHD13
 from pipelines.relabel import relabel
 from pipelines.rendering.garment import draw_garment as draw_bent
 from pipelines.rendering.garment import make_garment
@@ -24,7 +24,7 @@ from pipelines.rendering.render import (
     new_garment,
     render,
 )
-from pipelines.rendering.scene import make_scene
+from pipelines.rendering.scene import FRONT, make_scene
 from pipelines.stage import GarmentInputs
 from pipelines.types import ParseMap, Size
 
@@ -115,6 +115,29 @@ def test_the_result_is_the_person_in_the_new_garment(dressed, long):
     assert off(found.image) < 0.25 * off(long.image)
     # outlines at full size: better than the small picture enlarged
     assert off(found.image) < off(np.clip(enlarged, 0, 255))
+
+
+def test_labels_that_are_kept_are_not_drawn_over(draw_person, long):
+    """A layout whose garment reaches down over the trousers."""
+    target = draw_person(FACTOR, long_sleeves=False, old=NEW)
+    image, ids = target.image.copy(), target.parse.ids.copy()
+    rows, columns = np.nonzero(ids == LIP20.PANTS)
+    over = rows < rows.min() + 120
+    ids[rows[over], columns[over]] = LIP20.UPPER
+    image[rows[over], columns[over]] = NEW
+    reaching = replace(target, image=image, parse=ParseMap(ids, LIP20))
+    made = prediction(reaching, np.full((*SMALL, 3), NEW, np.uint8), np.ones(SMALL))
+    garment = make_garment(everywhere(np.full((1024, 768, 3), NEW, np.uint8)))
+    trousers = (long.parse.ids == LIP20.PANTS).astype(np.uint8)
+    inside = cv2.erode(trousers, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (17, 17))) > 0
+    covered = render(make_scene(long, SMALL), garment, made)
+    kept = render(make_scene(long, SMALL, (*FRONT, *LIP20_LOWER)), garment, made)
+    reached = inside & (ids == LIP20.UPPER)
+    assert (covered.image[reached] != long.image[reached]).any(-1).mean() > 0.9
+    np.testing.assert_array_equal(kept.image[inside], long.image[inside])
+    # the rest is the same
+    above = long.parse.ids == LIP20.UPPER
+    assert (kept.image[above] != covered.image[above]).any(-1).mean() < 0.05
 
 
 def test_a_print_keeps_the_garments_own_resolution(draw_person, long):

@@ -116,7 +116,7 @@ def known(monkeypatch):
     monkeypatch.setitem(sys.modules, "known_systems", module)
     monkeypatch.setattr(worker, "_built", {})
     for name in ("mirror", "painter", "fussy"):
-        info = StageInfo(f"tryon-{name}", 1, Subject.PAIR, (), ())
+        info = StageInfo(f"tryon-{name}", 1, Subject.PAIR, (), (), layouts=name != "mirror")
         entry = (info, f"known_systems:{name.title()}")
         monkeypatch.setitem(registry.SYSTEMS, name, entry)
 
@@ -368,6 +368,13 @@ def test_failed_layouts_count_as_wrong(capsys, viton):
 def test_a_system_without_layouts_is_refused(capsys, viton):
     found = run(capsys, viton, "--system", "mirror", part="seg", code=2)
     assert found.error.code == "no_layout" and "evaluate tryon" in found.error.hint
+
+
+def test_all_are_those_that_predict_layouts(capsys, viton, monkeypatch):
+    for name in set(registry.SYSTEMS) - {"mirror", "painter"}:
+        monkeypatch.delitem(registry.SYSTEMS, name)
+    found = run(capsys, viton, "--systems", "all", part="seg")
+    assert [system.name for system in found.systems] == ["given", "painter"]
 
 
 def test_photos_in_another_layout(capsys, tmp_path):
