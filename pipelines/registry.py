@@ -237,7 +237,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
 Those with none are shown people whose limbs were turned (``pipelines.rendering.reposing``).
 """
 
-REPOSING_VERSION = 1
+REPOSING_VERSION = 2
 """Raised when equal photos and poses would give other people in these poses."""
 
 TRAINERS: dict[str, tuple[TrainerInfo, str]] = {

@@ -20,7 +20,7 @@ from pipelines.labels import LIP20
 from pipelines.preprocess.agnostic_shapes import hips_widened, torso_completed
 from pipelines.preprocess.pose_placement import torso_length
 from pipelines.rendering.fill import closed_wide, grown, membrane, reflected, shrunk
-from pipelines.rendering.limbs import FEET, LIMBS, Limb, Turns
+from pipelines.rendering.limbs import FEET, LIMBS, Limb, Turns, legs_cross
 from pipelines.stage import PersonInputs
 from pipelines.types import Image, Keypoints, Mask, ParseMap, Pose
 
@@ -37,6 +37,11 @@ its clothes, in torso lengths."""
 _HELD = 0.35
 """Share of the disc about a limb's upper joint that clothes or the limb must fill: one that grows
 out of hair, or of nothing, would come off."""
+_BONE = 0.03
+"""Half the width that a forearm or shin has at least, in torso lengths."""
+_SHOWN = 0.6
+"""Share of a forearm or shin of that width that must be the limb's own: where something hides it,
+or nothing tells its sleeve from the clothes behind, it would come off its upper half."""
 _BARE = 0.05
 """Share of an arm's own pixels that may lie above the end of its sleeve."""
 _LONG = 1.6
@@ -62,20 +67,21 @@ class _Piece:
 def articulated(person: PersonInputs, turns: Turns) -> PersonInputs:
     """The person with turned limbs; photo, parse (LIP20) and joints of the same size.
 
-    A limb whose joints are not all seen, or whose upper end is hidden, stays as it is. Hands' and
-    face's points are dropped. Not turning anything gives the photo, the labels and the joints as
-    they were. Raises ``ItemError`` (``uncertain_pose``) where no shoulder was found.
+    A limb whose joints are not all seen, or whose upper end or outer bone is hidden, stays as it
+    is, and so do legs that cross. Hands' and face's points are dropped. Not turning anything gives
+    the photo, the labels and the joints as they were. Raises ``ItemError`` (``uncertain_pose``)
+    where no shoulder was found.
     """
     torso = torso_length(torso_completed(person.pose))
-    moving = [
-        (limb, moves)
-        for limb, moves in _moving(person.pose.body, turns)
-        if _is_held(person, limb, torso)
-    ]
+    moving, pieces = [], {}
+    for limb, moves in _moving(person.pose.body, turns):
+        whole = _limb_mask(person, limb, torso)
+        if _is_held(person, limb, torso) and _shows_outer_bone(person, limb, whole, torso):
+            moving.append((limb, moves))
+            pieces[limb] = _pieces(person, limb, whole, moves, torso)
     pose = Pose(_moved_joints(person.pose.body, moving))
     if not moving:
         return PersonInputs(person.image, pose, person.parse)
-    pieces = {limb: _pieces(person, limb, moves, torso) for limb, moves in moving}
     cut = np.zeros(person.parse.ids.shape, bool)
     for limb, found in pieces.items():
         for piece in found:
@@ -96,6 +102,8 @@ def _moving(body: Keypoints, turns: Turns) -> Iterator[tuple[Limb, tuple[Matrix,
         angles = [float(getattr(turns, name)) for name in limb.turns]
         needed = limb.joints[: len(angles) + 1]
         if not any(angles) or not all(body.seen(joint) for joint in needed):
+            continue
+        if not limb.arm and legs_cross(body):
             continue
         moves, before = [], np.array([[1.0, 0, 0], [0, 1, 0]])
         for joint, angle in zip(limb.joints, angles, strict=False):
@@ -130,10 +138,10 @@ def _moved_joints(body: Keypoints, moving: list[tuple[Limb, tuple[Matrix, ...]]]
 
 
 def _pieces(
-    person: PersonInputs, limb: Limb, moves: tuple[Matrix, ...], torso: float
+    person: PersonInputs, limb: Limb, whole: Mask, moves: tuple[Matrix, ...], torso: float
 ) -> list[_Piece]:
-    """A limb's pixels by bone, which overlap at the joint between them."""
-    whole, body = _limb_mask(person, limb, torso), person.pose.body
+    """The pixels ``whole`` of a limb by bone, which overlap at the joint between them."""
+    body = person.pose.body
     if len(moves) == 1:
         return [_Piece(whole, moves[0])]
     upper, lower, wrist = (body.xy[joint].astype(np.float64) for joint in limb.joints)
@@ -178,13 +186,9 @@ def _nearness(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pixels to a line through places, and how far along it: 1 at its second place, and so on."""
     near, along = np.full(shape, np.inf), np.zeros(shape)
-    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
     for number, (start, end) in enumerate(pairwise(places)):
-        bone = end - start
-        share = ((x - start[0]) * bone[0] + (y - start[1]) * bone[1]) / max(
-            float(bone @ bone), 1e-9
-        )
-        distance = _distance(shape, start, end)
+        share = _share_along(shape, start, end)
+        distance = _distance(shape, start, end, share)
         closer = distance < near
         near = np.where(closer, distance, near)
         along = np.where(closer, number + share, along)
@@ -211,6 +215,16 @@ def _is_held(person: PersonInputs, limb: Limb, torso: float) -> bool:
     disc = _distance(person.parse.ids.shape, centre, centre) < _JOINT * torso
     shown = np.isin(person.parse.ids, (*limb.labels, *UPPER, *LOWER, LIP20.NECK))
     return bool(disc.any() and shown[disc].mean() >= _HELD)
+
+
+def _shows_outer_bone(person: PersonInputs, limb: Limb, whole: Mask, torso: float) -> bool:
+    """Whether the limb's pixels ``whole`` have enough of its outer bone; true where it has none."""
+    body = person.pose.body
+    if not all(body.seen(joint) for joint in limb.joints[1:]):
+        return True
+    start, end = (body.xy[joint].astype(np.float64) for joint in limb.joints[1:])
+    bone = _distance(whole.shape, start, end) < _BONE * torso
+    return bool(bone.any() and whole[bone].mean() >= _SHOWN)
 
 
 def _joint_disc(person: PersonInputs, limb: Limb, torso: float) -> Mask:
@@ -306,10 +320,23 @@ def _laid(
     return made, np.where(hard, labels, ids).astype(np.uint8)
 
 
-def _distance(shape: tuple[int, ...], start: Matrix, end: Matrix) -> NDArray[np.float64]:
-    """Pixels from each place to a line from ``start`` to ``end``."""
-    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
-    bone = end - start
-    along = ((x - start[0]) * bone[0] + (y - start[1]) * bone[1]) / max(float(bone @ bone), 1e-9)
-    along = np.clip(along, 0, 1)
-    return np.asarray(np.hypot(x - start[0] - along * bone[0], y - start[1] - along * bone[1]))
+def _share_along(shape: tuple[int, ...], start: Matrix, end: Matrix) -> NDArray[np.float64]:
+    """How far along a line from ``start`` (0) to ``end`` (1) each place lies."""
+    (x, y), bone = _from(shape, start), end - start
+    return np.asarray((x * bone[0] + y * bone[1]) / max(float(bone @ bone), 1e-9))
+
+
+def _distance(
+    shape: tuple[int, ...], start: Matrix, end: Matrix, share: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Pixels from each place to a line from ``start`` to ``end``; ``share`` is how far along."""
+    (x, y), bone = _from(shape, start), end - start
+    if bone.any():
+        along = np.clip(_share_along(shape, start, end) if share is None else share, 0, 1)
+        x, y = x - along * bone[0], y - along * bone[1]
+    return np.sqrt(x * x + y * y)
+
+
+def _from(shape: tuple[int, ...], start: Matrix) -> tuple[Matrix, Matrix]:
+    """Columns ``[1, W]`` and rows ``[H, 1]``, counted from a point."""
+    return np.arange(shape[1])[None] - start[0], np.arange(shape[0])[:, None] - start[1]

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.body import Body25
 from pipelines.labels import LIP20
 from pipelines.types import Keypoints
+
+Point = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,26 @@ def turns_between(own: Keypoints, target: Keypoints) -> Turns:
             found[name] = turn
             before += turn
     return Turns(**found)
+
+
+def legs_cross(body: Keypoints) -> bool:
+    """Whether a bone of one leg crosses one of the other, joints that are not seen aside."""
+    right, left = (
+        [(body.xy[a], body.xy[b]) for a, b in pairwise(limb.joints) if _shown((a, b), body)]
+        for limb in LIMBS
+        if not limb.arm
+    )
+    return any(_cross(*one, *other) for one in right for other in left)
+
+
+def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Whether the lines from ``a`` to ``b`` and from ``c`` to ``d`` have a point in common."""
+
+    def side(start: Point, end: Point, of: Point) -> float:
+        (x, y), (u, v) = end - start, of - start
+        return float(x * v - y * u)
+
+    return side(a, b, c) * side(a, b, d) <= 0 and side(c, d, a) * side(c, d, b) <= 0
 
 
 def _shown(joints: Iterable[int], *bodies: Keypoints) -> bool:

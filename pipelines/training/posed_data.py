@@ -21,7 +21,7 @@ from pipelines.training.another_pose import another_pose
 from pipelines.training.tryon_data import Example, check_aspect
 from pipelines.types import ParseMap, Size
 
-VERSION = 2
+VERSION = 3
 """Raised when equal photos would give other sources."""
 
 PosedDerive = Callable[[PersonInputs, PersonInputs, GarmentInputs], Mapping[str, NDArray[Any]]]

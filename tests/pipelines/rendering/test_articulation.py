@@ -8,7 +8,7 @@ from pipelines.body import BODY25_SWAP, Body25
 from pipelines.labels import LIP20
 from pipelines.mirror_image import mirrored
 from pipelines.rendering.articulation import articulated
-from pipelines.rendering.limbs import Turns, turns_between
+from pipelines.rendering.limbs import Turns, legs_cross, turns_between
 from pipelines.stage import PersonInputs
 from pipelines.types import Keypoints, ParseMap, Pose
 
@@ -163,6 +163,30 @@ def test_an_arm_that_grows_out_of_hair_stays():
     found = articulated(person, Turns(right_shoulder=50))
     np.testing.assert_array_equal(found.parse.ids, person.parse.ids)
     np.testing.assert_array_equal(found.pose.body.xy, person.pose.body.xy)
+
+
+def test_legs_that_cross_stay():
+    person = painted()
+    body = person.pose.body
+    xy = body.xy.copy()
+    xy[[B.RIGHT_ANKLE, B.LEFT_ANKLE]] = xy[[B.LEFT_ANKLE, B.RIGHT_ANKLE]]
+    crossed = PersonInputs(person.image, Pose(Keypoints(xy, body.score)), person.parse)
+    assert legs_cross(crossed.pose.body) and not legs_cross(body)
+    found = articulated(crossed, Turns(right_hip=12, left_hip=-12))
+    np.testing.assert_array_equal(found.image, person.image)
+    np.testing.assert_array_equal(found.pose.body.xy, xy)
+
+
+@pytest.mark.parametrize(("hidden", "stays"), [(0.3, False), (0.9, True)])
+def test_an_arm_whose_forearm_does_not_show_stays(hidden, stays):
+    """A bag or a sleeve before the trunk: the hand would come off."""
+    person = painted()
+    (_, elbow), (_, wrist) = at(person, B.RIGHT_ELBOW), at(person, B.RIGHT_WRIST)
+    rows = slice(round(elbow), round(elbow + hidden * (wrist - elbow)))
+    person.parse.ids[rows, 40:66] = LIP20.SCARF
+    found = articulated(person, Turns(right_shoulder=50))
+    assert (found.image == person.image).all() == stays
+    assert (found.pose.body.xy == person.pose.body.xy).all() == stays
 
 
 def test_a_mirror_exchanges_sides_and_two_of_them_nothing(draw_person):
