@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipelines.evaluation.averages import mean_known
 from pipelines.labels import LIP20
 from pipelines.types import Image, Mask, ParseMap
 
@@ -51,8 +52,8 @@ def mean_changes(changes: Sequence[Mapping[str, PartChange]]) -> dict[str, PartC
     """Means over the photos that show a part; NaN for a part that none shows."""
     return {
         name: PartChange(
-            whole=_mean_known([each[name].whole for each in changes]),
-            inside=_mean_known([each[name].inside for each in changes]),
+            whole=mean_known([each[name].whole for each in changes]),
+            inside=mean_known([each[name].inside for each in changes]),
         )
         for name in PARTS
     }
@@ -70,8 +71,3 @@ def _parts(parse: ParseMap, hidden: Mask | None) -> dict[str, Mask]:
 
 def _mean(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
     return float(values.mean()) if values.size else math.nan
-
-
-def _mean_known(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return math.fsum(known) / len(known) if known else math.nan

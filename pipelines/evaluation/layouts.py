@@ -7,7 +7,6 @@ such systems: the row ``given`` tells what of the figures the clothing-agnostic 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 
 from pipelines.errors import ItemError
+from pipelines.evaluation.averages import mean_known
 from pipelines.evaluation.masks import Counts, Ids, confusion, label_scores, regrouped
 from pipelines.labels import VITONHD13, Labels, merge_table
 from pipelines.types import ParseMap
@@ -106,11 +106,13 @@ class _Tally:
             made = _fitted(layout_numbers(predicted), true.shape)
         counts = confusion(made, true, size)
         self.counts += counts
-        self.photos[item] = _mean(_judged(counts).values())
+        self.photos[item] = mean_known(_judged(counts).values())
 
     def scores(self) -> LayoutScores:
         iou = _judged(self.counts)
-        return LayoutScores(self.name, iou, _mean(iou.values()), self.photos, tuple(self.failed))
+        return LayoutScores(
+            self.name, iou, mean_known(iou.values()), self.photos, tuple(self.failed)
+        )
 
 
 def _judged(counts: Counts) -> dict[str, float]:
@@ -123,8 +125,3 @@ def _fitted(numbers: Ids, size: tuple[int, ...]) -> Ids:
         return numbers
     moved = cv2.resize(numbers, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
     return np.asarray(moved, np.uint8)
-
-
-def _mean(values: Iterable[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return math.fsum(known) / len(known) if known else math.nan

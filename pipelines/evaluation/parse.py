@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from pipelines.clothing_labels import IGNORED
 from pipelines.errors import ItemError
+from pipelines.evaluation.averages import mean_known, median_known
 from pipelines.evaluation.detection import DetectionScores, DetectionTally
 from pipelines.evaluation.groups import Grouping
 from pipelines.evaluation.masks import (
@@ -175,8 +175,8 @@ def evaluate_parse(
         without_failed=tallies[0].scores(made_only=True) if tallies[0].failed else None,
         photos=tuple(photos),
         sides=sides.checks(),
-        median_wall_ms=_median([p.wall_ms for p in photos]),
-        median_processor_ms=_median([p.processor_ms for p in photos]),
+        median_wall_ms=median_known([p.wall_ms for p in photos]),
+        median_processor_ms=median_known([p.processor_ms for p in photos]),
         resized=resized,
         detection=detection.scores() if detection is not None else None,
         worst=keep.cases(),
@@ -235,8 +235,8 @@ class _Tally:
             name=self.grouping.name,
             rule=self.grouping.rule,
             labels=rows,
-            miou=_mean([row.iou for row in rows]),
-            boundary_f=_mean([row.boundary_f for row in rows]),
+            miou=mean_known([row.iou for row in rows]),
+            boundary_f=mean_known([row.boundary_f for row in rows]),
             pixel_accuracy=found.pixel_accuracy,
         )
 
@@ -259,10 +259,10 @@ class _Outlines:
             if first.any() or second.any():
                 here.append(boundary_f(first, second, self.tolerance_px, left_out))
                 values.append(here[-1])
-        return _mean(here)
+        return mean_known(here)
 
     def means(self) -> list[float]:
-        return [_mean(values) for values in self.found]
+        return [mean_known(values) for values in self.found]
 
 
 class _Sides:
@@ -347,13 +347,3 @@ def _in_lip20(truth: ParseMap) -> ParseMap | None:
     if truth.labels is LIP20 or (truth.labels, LIP20) in MERGES:
         return relabel(truth, LIP20)
     return None
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return math.fsum(known) / len(known) if known else math.nan
-
-
-def _median(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return statistics.median(known) if known else math.nan

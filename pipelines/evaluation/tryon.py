@@ -9,7 +9,6 @@ system made the pictures is not its business.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from pipelines.errors import ItemError
 from pipelines.evaluation import images
+from pipelines.evaluation.averages import known, mean_known, median_known
 from pipelines.evaluation.kept_parts import PartChange, mean_changes, part_changes
 from pipelines.evaluation.learned_metrics import (
     Features,
@@ -234,11 +234,11 @@ class _Tally:
             means=means,
             levels={level: _means(of) for level in LEVELS if (of := _of_level(judged, level))},
             parts=mean_changes([pair.parts for pair in judged]),
-            least_repainted=min(_known([pair.repainted for pair in judged]), default=math.nan),
+            least_repainted=min(known([pair.repainted for pair in judged]), default=math.nan),
             outside=max((pair.outside for pair in judged), default=0),
-            prepare_s=_median([pair.prepare_s for pair in judged]),
-            dress_s=_median([pair.dress_s for pair in judged]),
-            processor_s=_median([pair.processor_s for pair in judged]),
+            prepare_s=median_known([pair.prepare_s for pair in judged]),
+            dress_s=median_known([pair.dress_s for pair in judged]),
+            processor_s=median_known([pair.processor_s for pair in judged]),
             peak_bytes=max((pair.peak_bytes for pair in self.pairs), default=0),
         )
 
@@ -248,7 +248,7 @@ AVERAGED = ("ssim", "region_ssim", "psnr", "ms_ssim", "lpips", "repainted", "kep
 
 
 def _means(pairs: Sequence[PairScore]) -> dict[str, float]:
-    return {name: _mean([getattr(pair, name) for pair in pairs]) for name in AVERAGED}
+    return {name: mean_known([getattr(pair, name) for pair in pairs]) for name in AVERAGED}
 
 
 def _of_level(pairs: Sequence[PairScore], level: str) -> list[PairScore]:
@@ -303,21 +303,7 @@ def _made_by_all(tallies: Iterable[_Tally]) -> frozenset[str]:
 def _coverage(shares: Sequence[float]) -> Coverage:
     return Coverage(
         persons=len(shares),
-        mean=_mean(shares),
+        mean=mean_known(shares),
         least=min(shares, default=math.nan),
         below=sum(share < COVERED_ENOUGH for share in shares),
     )
-
-
-def _known(values: Iterable[float]) -> list[float]:
-    return [value for value in values if not math.isnan(value)]
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = _known(values)
-    return math.fsum(known) / len(known) if known else math.nan
-
-
-def _median(values: Sequence[float]) -> float:
-    known = _known(values)
-    return statistics.median(known) if known else math.nan
