@@ -2,11 +2,11 @@
 
     python tests/bench/acgpn_speed.py [--threads 2] [--repeat 2] [--modes published,ours-bf16]
 
-All modes run the networks of the published size at 256x192 with random weights: ``published``
-(``parity=True``), ``ours-fp32`` and ``ours-bf16``. Each runs in a process of its own, one after the
-other, on the same drawn person and garment. Printed are seconds of a pair by the clock and of
-processor time (which other work on the machine changes less), the best of ``--repeat``, and the
-peak of resident memory.
+Three modes run the networks of the published size at 256x192 with random weights: ``published``
+(``parity=True``), ``ours-fp32`` and ``ours-bf16``; ``compact`` runs the weights in the package,
+which look twice, in fp32. Each runs in a process of its own, one after the other, on the same drawn
+person and garment. Printed are seconds of a pair by the clock and of processor time (which other
+work on the machine changes less), the best of ``--repeat``, and the peak of resident memory.
 """
 
 import argparse
@@ -19,26 +19,42 @@ import cv2
 import torch
 from drawn_pair import draw, timed
 
+from pipelines import checkpoints
+from pipelines.mirror_image import mirrored
 from pipelines.systems.acgpn.chain import TryOnChain
 from pipelines.systems.acgpn.conditions import garment_conditions, person_conditions
 from pipelines.systems.acgpn.config import FAMILIES, ACGPNConfig
-from pipelines.systems.acgpn.weights import Networks, build_network
+from pipelines.systems.acgpn.weights import Networks, build_network, read_networks
 
-MODES = ("published", "ours-fp32", "ours-bf16")
+MODES = ("published", "ours-fp32", "ours-bf16", "compact")
+
+
+def random_networks() -> Networks:
+    """Networks of the published size."""
+    torch.manual_seed(0)
+    config = ACGPNConfig()
+    made = [build_network(family, config).eval().requires_grad_(False) for family in FAMILIES]
+    return Networks(*made, config)  # type: ignore[call-arg, arg-type]  # four, in their order
+
+
+def bundled() -> Networks:
+    """The networks in the package."""
+    return read_networks({family: checkpoints.find(family).path for family in FAMILIES})
 
 
 def measure(mode: str, repeat: int) -> dict[str, float | str]:
     """Time one mode."""
-    torch.manual_seed(0)
-    config = ACGPNConfig()
-    made = [build_network(family, config).eval().requires_grad_(False) for family in FAMILIES]
+    networks = bundled() if mode == "compact" else random_networks()
     chain = TryOnChain(
-        Networks(*made, config),  # type: ignore[call-arg, arg-type]  # four, in their order
+        networks,
         parity=mode == "published",
         precision="bf16" if mode.endswith("bf16") else "fp32",
     )
     person, garment = draw()
-    known = person_conditions(person, config), garment_conditions(garment)
+    shown = person_conditions(person, networks.config)
+    if chain.looks_twice:
+        shown = shown.beside(person_conditions(mirrored(person), networks.config))
+    known = shown, garment_conditions(garment)
     rounds = [timed(lambda: chain(*known))[1:] for _ in range(repeat)]
     return {
         "mode": mode,
