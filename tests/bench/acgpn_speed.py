@@ -17,7 +17,7 @@ import sys
 
 import cv2
 import torch
-from drawn_pair import draw, timed
+from drawn_pair import draw, quick, timed
 
 from pipelines import checkpoints
 from pipelines.mirror_image import mirrored
@@ -68,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=2)
-    parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--modes", default=quick(MODES))
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:

@@ -6,12 +6,18 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from pipelines.device import cpu_has_bf16
 from pipelines.labels import LIP20
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.types import Keypoints, ParseMap, Pose
 
 JOINTS = {0: (384, 160), 1: (384, 312), 2: (272, 320), 3: (216, 488), 4: (200, 640), 5: (496, 320),
           6: (552, 488), 7: (568, 640), 8: (384, 664), 9: (312, 664), 12: (456, 664)}  # fmt: skip
+
+
+def quick(modes: tuple[str, ...]) -> str:
+    """The modes, separated by commas, without those that this CPU has to emulate for minutes."""
+    return ",".join(mode for mode in modes if cpu_has_bf16() or not mode.endswith("bf16"))
 
 
 def draw() -> tuple[PersonInputs, GarmentInputs]:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import cv2
 import torch
-from drawn_pair import draw, timed
+from drawn_pair import draw, quick, timed
 
 from pipelines.checkpoint_files import read_metadata
 from pipelines.labels import VITONHD13
@@ -131,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=2)
-    parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--modes", default=quick(MODES))
     parser.add_argument("--weights", type=Path, nargs="*", default=[])
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
