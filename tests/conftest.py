@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from pipelines import registry
+
 REPO = Path(__file__).resolve().parents[1]
 # the numbers of published networks are compared in several folders
 sys.path.insert(0, str(REPO / "tests" / "golden"))
@@ -20,6 +22,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         for mark in item.iter_markers("reliability"):
             item.user_properties += [("reliability", line) for line in mark.args]
+
+
+@pytest.fixture(autouse=True)
+def _the_registry_as_it_was():
+    """What a test leaves in the registry, the next one sees: names, and their order."""
+    tables = (registry.STAGES, registry.SYSTEMS, registry.TRAINERS)
+    before = [list(table) for table in tables]
+    yield
+    assert [list(table) for table in tables] == before, "put the registry back as it was"
 
 
 @pytest.fixture

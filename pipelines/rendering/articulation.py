@@ -75,8 +75,10 @@ def articulated(person: PersonInputs, turns: Turns) -> PersonInputs:
     torso = torso_length(torso_completed(person.pose))
     moving, pieces = [], {}
     for limb, moves in _moving(person.pose.body, turns):
+        if not _is_held(person, limb, torso):
+            continue
         whole = _limb_mask(person, limb, torso)
-        if _is_held(person, limb, torso) and _shows_outer_bone(person, limb, whole, torso):
+        if _shows_outer_bone(person, limb, whole, torso):
             moving.append((limb, moves))
             pieces[limb] = _pieces(person, limb, whole, moves, torso)
     pose = Pose(_moved_joints(person.pose.body, moving))
@@ -187,8 +189,7 @@ def _nearness(
     """Pixels to a line through places, and how far along it: 1 at its second place, and so on."""
     near, along = np.full(shape, np.inf), np.zeros(shape)
     for number, (start, end) in enumerate(pairwise(places)):
-        share = _share_along(shape, start, end)
-        distance = _distance(shape, start, end, share)
+        distance, share = _beside(shape, start, end)
         closer = distance < near
         near = np.where(closer, distance, near)
         along = np.where(closer, number + share, along)
@@ -320,23 +321,17 @@ def _laid(
     return made, np.where(hard, labels, ids).astype(np.uint8)
 
 
-def _share_along(shape: tuple[int, ...], start: Matrix, end: Matrix) -> NDArray[np.float64]:
-    """How far along a line from ``start`` (0) to ``end`` (1) each place lies."""
-    (x, y), bone = _from(shape, start), end - start
-    return np.asarray((x * bone[0] + y * bone[1]) / max(float(bone @ bone), 1e-9))
+def _distance(shape: tuple[int, ...], start: Matrix, end: Matrix) -> NDArray[np.float64]:
+    """Pixels from each place to a line from ``start`` to ``end``."""
+    return _beside(shape, start, end)[0]
 
 
-def _distance(
-    shape: tuple[int, ...], start: Matrix, end: Matrix, share: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
-    """Pixels from each place to a line from ``start`` to ``end``; ``share`` is how far along."""
-    (x, y), bone = _from(shape, start), end - start
-    if bone.any():
-        along = np.clip(_share_along(shape, start, end) if share is None else share, 0, 1)
-        x, y = x - along * bone[0], y - along * bone[1]
-    return np.sqrt(x * x + y * y)
-
-
-def _from(shape: tuple[int, ...], start: Matrix) -> tuple[Matrix, Matrix]:
-    """Columns ``[1, W]`` and rows ``[H, 1]``, counted from a point."""
-    return np.arange(shape[1])[None] - start[0], np.arange(shape[0])[:, None] - start[1]
+def _beside(
+    shape: tuple[int, ...], start: Matrix, end: Matrix
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same, and how far along the line each place lies: 0 at ``start``, 1 at ``end``."""
+    x, y = np.arange(shape[1])[None] - start[0], np.arange(shape[0])[:, None] - start[1]
+    bone = end - start
+    share = (x * bone[0] + y * bone[1]) / max(float(bone @ bone), 1e-9)
+    along = np.clip(share, 0, 1)
+    return np.sqrt((x - along * bone[0]) ** 2 + (y - along * bone[1]) ** 2), share

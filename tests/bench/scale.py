@@ -197,6 +197,8 @@ def in_a_process(step: str, folder: Path) -> dict[str, float]:
 
 def measure(pairs: int, folder: Path, repeat: int, steps: Sequence[str]) -> dict[str, dict]:
     make_root(folder / "root", *GRIDS[pairs])
+    if "record" not in steps and set(steps) - {"plan"}:
+        in_a_process("record", folder)
     times = repeat if pairs < 1_000_000 else 1
     found: dict[str, list[dict[str, float]]] = {step: [] for step in steps}
     for _ in range(times):
@@ -224,6 +226,7 @@ def main() -> None:
     if asked.step:
         print(json.dumps(globals()[asked.step](asked.folder)))
         return
+    steps = sorted(asked.steps, key=STEPS.index)
     first: dict[str, float] = {}
     heads = ("pairs", "step", "seconds", "processor s", "us a pair", "of first", "peak MB")
     print("| " + " | ".join(heads) + " |")
@@ -231,7 +234,7 @@ def main() -> None:
     for pairs in asked.pairs:
         folder = Path(tempfile.mkdtemp(prefix="scale-", dir=asked.folder))
         try:
-            for step, row in measure(pairs, folder, asked.repeat, asked.steps).items():
+            for step, row in measure(pairs, folder, asked.repeat, steps).items():
                 ratio = row["us"] / first.setdefault(step, row["us"])
                 print(
                     f"| {pairs:,} | {step} | {row['seconds']:.2f} | {row['cpu_s']:.2f} "

@@ -3,6 +3,7 @@
 import json
 from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from tryon_roots import garment, person, small_root
 
 from pipelines.checkpoint_files import read_metadata
 from pipelines.errors import ConfigError, InputError
+from pipelines.labels import LIP20
 from pipelines.layout import CP_VTON, VITON_HD
 from pipelines.networks.grid_refiner import GridRefiner
 from pipelines.networks.losses import released_second_order_constraint
@@ -198,6 +200,9 @@ def test_the_four_files_dress_a_person(chain):
     system = ACGPNTryOn(weights=files)
     photo, parse, pose = person(2)
     someone = system.prepare_person(PersonInputs(photo, pose, parse))
+    trousers = parse.mask(LIP20.PANTS).astype(np.uint8)
+    inside = cv2.erode(trousers, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))) > 0
+    assert inside.any() and (someone.scene.front[inside] == 255).all(), "no garment is drawn there"
     made = system.dress(someone, system.prepare_garment(GarmentInputs(*garment(3))), seed=0)
     assert made.image.shape == photo.shape and (made.edited > 0).any()
 

@@ -154,6 +154,24 @@ def test_all_systems_whose_weights_are_there(capsys, viton, monkeypatch, shelf):
         assert "--system all" in run(capsys, viton, *more, code=2).error.message
 
 
+def test_what_became_of_the_parts_to_be_kept(capsys, viton, tmp_path, monkeypatch):
+    def spoilt(self, person, garment, *, seed, save_stages=False):
+        image = person.image.copy()
+        trousers = person.parse.mask(LIP20.PANTS)
+        image[trousers] ^= 4
+        return TryOnResult(image, trousers.astype(np.float32), 1.0)
+
+    monkeypatch.setattr(Painter, "dress", spoilt)
+    found = run(capsys, viton, "--systems", "mirror,painter", "--out", tmp_path)
+    _, mirror, painter = found.systems
+    lower = painter.parts["lower clothes"]
+    assert (lower.whole, lower.inside) == (4, 4) and painter.parts["hair"].whole == 0
+    assert {part.whole for part in mirror.parts.values()} <= {0, None}
+    page = (tmp_path / "tryon.md").read_text()
+    assert "| system | face | hair | lower clothes | hands |" in page
+    assert "| 4.000 / 4.000 |" in page and "2 px at 256 rows" in found.protocol["parts to be kept"]
+
+
 def test_figures_by_level(capsys, viton, tmp_path):
     bent = pose()
     bent.body.xy[7] = (24, 33)
@@ -371,8 +389,8 @@ def test_a_system_without_layouts_is_refused(capsys, viton):
 
 
 def test_all_are_those_that_predict_layouts(capsys, viton, monkeypatch):
-    for name in set(registry.SYSTEMS) - {"mirror", "painter"}:
-        monkeypatch.delitem(registry.SYSTEMS, name)
+    few = {name: registry.SYSTEMS[name] for name in ("mirror", "painter")}
+    monkeypatch.setattr("pipelines.system_choice.SYSTEMS", few)
     found = run(capsys, viton, "--systems", "all", part="seg")
     assert [system.name for system in found.systems] == ["given", "painter"]
 
