@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pipelines.stage import StageInfo
 
 _in_order = json.JSONEncoder(sort_keys=True).encode
+_quoted = lru_cache(maxsize=100_000)(json.dumps)
+"""A name in JSON: each is in many pairs, of which there may be a million."""
 
 
 def fingerprint(
@@ -35,5 +38,6 @@ def item_seed(person: str, garment: str, seed: int, pose: str = "") -> int:
 
     ``pose`` is the name of the pose that the person is to take, "" for their own.
     """
-    text = json.dumps([person, garment, seed, *([pose] if pose else [])]).encode()
-    return int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
+    names = [_quoted(person), _quoted(garment), str(seed), *([_quoted(pose)] if pose else [])]
+    text = f"[{', '.join(names)}]"  # a list in JSON
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -15,14 +14,14 @@ from pipelines.layout import Artifact
 from pipelines.registry import REPOSING_VERSION
 from pipelines.stage import Subject
 from vtonctl.runs.dataroot import DataRoot
-from vtonctl.runs.filehash import is_unchanged_below
+from vtonctl.runs.filehash import exists_below, is_unchanged_below
 from vtonctl.runs.fingerprint import fingerprint, item_seed
 from vtonctl.runs.ledger import Row
 from vtonctl.runs.ledger_rows import LedgerRows
 from vtonctl.runs.plan import ChainPlanner, Item, Planned
 from vtonctl.runs.requests import TryOnRequest
 from vtonctl.runs.root_lists import read_frame
-from vtonctl.runs.rundir import RunDir
+from vtonctl.runs.rundir import result_name
 from vtonctl.runs.target_poses import INPUT, needed
 from vtonctl.runs.tasks import (
     Deferred,
@@ -120,10 +119,6 @@ class PairPlanner:
     _of_persons: dict[str, tuple[dict[str, str], str]] = field(default_factory=dict)
     _of_garments: dict[str, tuple[dict[str, str], str]] = field(default_factory=dict)
 
-    @cached_property
-    def _out(self) -> RunDir:
-        return RunDir(self.request.out)
-
     def plan_all(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Planned, bool]]:
         """Each pair with what ``plan`` tells of it, in order."""
         rest = iter(entries)
@@ -156,9 +151,9 @@ class PairPlanner:
                 return Planned(name, STAGE, "current", row), False
             if row.status in ("failed", "poison") and not self.retry_failed:
                 return Planned(name, STAGE, row.status, row), False
-        out = self._out.result(name, f".{self.request.image_format}")
-        if not (row and "result" in row.outputs) and out.exists():
-            reason = f"{out} is there already, and no run has made it"
+        file = result_name(name, self.request.image_format)
+        if not (row and "result" in row.outputs) and exists_below(self.request.out, file):
+            reason = f"{self.request.out / file} is there already, and no run has made it"
             return Planned(name, STAGE, "blocked", row, reason, names), False
         return Planned(name, STAGE, "to_do", row), True
 
@@ -323,7 +318,7 @@ class PairTasks(Deferred):
 
     def files(self) -> Iterator[tuple[str, str, dict[str, str]]]:
         """What they will write: stage, item, output name -> file relative to the results."""
-        suffix = self._planner.request.image_format
+        image_format = self._planner.request.image_format
         for _, person, garment, pose in self._entries:
             item = tryon_id(person, garment, pose.name if pose else "")
-            yield STAGE, item, {"result": f"{item}.{suffix}"}
+            yield STAGE, item, {"result": result_name(item, image_format)}

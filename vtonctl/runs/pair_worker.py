@@ -233,7 +233,7 @@ def _changed(path: str) -> ItemError:
 def _write(task: PairTask, image: Any, result: TryOnResult) -> dict[str, tuple[str, FileState]]:
     out = RunDir(task.out)
     data = codecs.encode(image, _ENCODINGS[task.image_format], quality=task.quality)
-    files = {"result": (out.result(task.item, f".{task.image_format}"), data)}
+    files = {"result": (out.result(task.item, task.image_format), data)}
     if task.save_stages:
         for name, value in result.stages.items():
             picture = codecs.encode(stage_picture(value), Encoding.RGB_PNG)

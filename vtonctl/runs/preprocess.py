@@ -11,6 +11,7 @@ from pipelines.errors import UsageError
 from pipelines.registry import STAGES
 from pipelines.stage import Subject
 from pipelines.store_path import listed
+from vtonctl.runs.collecting import no_collecting
 from vtonctl.runs.dataroot import DataRoot
 from vtonctl.runs.engine import run_tasks
 from vtonctl.runs.estimate import estimate_s
@@ -102,7 +103,7 @@ def prepare(
         runnable=runnable,
         retry_failed=session.options.retry_failed,
     )
-    with listed():
+    with listed(), no_collecting():
         items = _plan(session, planner, names)
         session.store_hashes()
         to_do = _announce(session, data, items, runnable)

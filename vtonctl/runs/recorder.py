@@ -48,7 +48,9 @@ class Recorder:
 
     def _claim(self, stage: str, item: str, outputs: Mapping[str, str]) -> Row | None:
         """The row that announces outputs, or None if there is nothing new in it."""
-        row = self.rows.get((stage, item)) or Row(stage, item, "planned")
+        row = self.rows.get((stage, item))
+        if row is None:
+            return Row(stage, item, "planned", outputs={n: (p, None) for n, p in outputs.items()})
         new = {name: (path, None) for name, path in outputs.items() if name not in row.outputs}
         if not new and row.status != "planned":
             return None

@@ -68,9 +68,9 @@ class RunDir:
         """Folder of the stages' pictures (``--save-stages``)."""
         return self.root / "stages"
 
-    def result(self, item: str, suffix: str) -> Path:
+    def result(self, item: str, image_format: str) -> Path:
         """The picture of a try-on pair."""
-        return self.root / f"{item}{suffix}"
+        return self.root / result_name(item, image_format)
 
     def stage_picture(self, stage: str, item: str) -> Path:
         """The picture of one stage of a try-on pair."""
@@ -79,6 +79,11 @@ class RunDir:
     def absolute(self, name: str) -> Path:
         """The file of a name recorded relative to the root."""
         return self.root / name
+
+
+def result_name(item: str, image_format: str) -> str:
+    """The picture of a try-on pair, relative to the folder of results."""
+    return f"{item}.{image_format}"
 
 
 def _local_state(root: StorePath) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from vtonctl.runs.ledger import RunRecord, read_ledger
@@ -14,6 +15,9 @@ from vtonctl.runs.requests import PreprocessRequest, RunOptions
 from vtonctl.runs.result import ItemOutcome
 from vtonctl.runs.rundir import RunDir
 from vtonctl.runs.tryon import run_tryon
+
+_KINDS = {"current": "done", "pending": "missing"}
+"""What the states of a plan are called here, where it is something else."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,10 @@ def read_status(root: Path) -> RootStatus:
 
 
 def _count(outcomes: Iterable[ItemOutcome]) -> tuple[StageStatus, ...]:
-    stages: dict[str, StageStatus] = {}
+    stages: dict[str, Counter[str]] = {}
     for outcome in outcomes:
-        before = stages.setdefault(outcome.stage, StageStatus(outcome.stage))
-        kind = {"current": "done", "pending": "missing"}.get(outcome.status, outcome.status)
+        kind = _KINDS.get(outcome.status, outcome.status)
         if outcome.status == "pending" and outcome.record.get("made_before"):
             kind = "stale"
-        stages[outcome.stage] = replace(before, **{kind: getattr(before, kind) + 1})
-    return tuple(stages.values())
+        stages.setdefault(outcome.stage, Counter())[kind] += 1
+    return tuple(StageStatus(stage, **counts) for stage, counts in stages.items())

@@ -10,6 +10,7 @@ from pipelines.errors import ConfigError
 from pipelines.registry import STAGES
 from pipelines.stage import Subject
 from pipelines.store_path import as_store, listed
+from vtonctl.runs.collecting import no_collecting
 from vtonctl.runs.dataroot import MAIN_ARTIFACT, DataRoot
 from vtonctl.runs.engine import run_tasks
 from vtonctl.runs.estimate import estimate_s
@@ -148,7 +149,7 @@ def _dress(
     told: list[ItemOutcome] = []
     stuck: list[Planned] = []
     entries: list[Entry] = []
-    with listed():
+    with listed(), no_collecting():
         for entry, planned, has_task in planner.plan_all(in_poses(in_good_order(pairs), poses)):
             if session.stop:
                 break
@@ -165,7 +166,8 @@ def _dress(
     if not session.options.dry_run:
         tasks = PairTasks(planner, entries, poses)
         files = ResultsFile(session.rundir, session.ledger, SCOPE)
-        recorder.claim(tasks.files())
+        with no_collecting():
+            recorder.claim(tasks.files())
         run_tasks(tasks, session.options, session.stop, files.refreshing(recorder.record))
         files.write()
     return tuple(recorder.outcomes.get((o.stage, o.item), o) for o in told), estimate

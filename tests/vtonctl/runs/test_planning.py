@@ -1,5 +1,7 @@
 """Fingerprints, hashes, order of work: the parts of a plan by themselves."""
 
+import hashlib
+import json
 import os
 import random
 import sqlite3
@@ -14,7 +16,14 @@ from pipelines.layout import Artifact
 from pipelines.registry import FRAME, PARSE, POSE
 from pipelines.stage import Subject
 from vtonctl.runs import ledger as ledger_module
-from vtonctl.runs.filehash import FileState, HashCache, hash_file, is_unchanged, is_unchanged_below
+from vtonctl.runs.filehash import (
+    FileState,
+    HashCache,
+    exists_below,
+    hash_file,
+    is_unchanged,
+    is_unchanged_below,
+)
 from vtonctl.runs.fingerprint import fingerprint, item_seed
 from vtonctl.runs.ledger import Ledger, Row, open_ledger, read_ledger
 from vtonctl.runs.ledger_rows import LedgerRows
@@ -53,6 +62,9 @@ def test_seeds_are_fixed_for_all_time():
     assert item_seed("p", "g", 0) == 3551357647
     seeds = {item_seed(p, g, s) for p in "abc" for g in "abc" for s in range(3)}
     assert len(seeds) == 27
+    for names in (["Zoë", 'a"b\\c', 12], ["p", "g", 0, "arms up ☝"]):
+        digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()
+        assert item_seed(*names) == int(digest[:8], 16)
 
 
 def test_hashes_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
@@ -88,11 +100,13 @@ def test_a_file_below_a_folder_is_as_it_was_or_not(tmp_path):
     path.parent.mkdir()
     path.write_bytes(b"pixels")
     name, state = "deep/a.png", hash_file(path)
+    assert exists_below(tmp_path, name) and not exists_below(tmp_path, "deep/b.png")
     assert is_unchanged_below(tmp_path, name, state)
     assert is_unchanged_below(tmp_path, name, replace(state, mtime_ns=1)), "the same bytes"
     assert not is_unchanged_below(tmp_path, name, replace(state, mtime_ns=1, sha256="0" * 64))
     assert not is_unchanged_below(tmp_path, name, replace(state, size=7))
     path.unlink()
+    assert not exists_below(tmp_path, name)
     assert not is_unchanged_below(tmp_path, name, state)
     assert not is_unchanged_below(tmp_path / "none", name, state)
 
