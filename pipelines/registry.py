@@ -152,14 +152,14 @@ def _dressing(
 
 SYSTEMS: dict[str, tuple[StageInfo, str]] = {
     "geometric": (
-        _dressing("geometric", "landmark and contour warping, no weights (Apache-2.0)", version=4),
+        _dressing("geometric", "landmark and contour warping, no weights (Apache-2.0)", version=5),
         "pipelines.systems.geometric.tryon:GeometricTryOn",
     ),
     "viton-warped": (
         _dressing(
             "viton-warped",
             "VITON's warp laid on the photo (its non-parametric warped synthesis)",
-            version=2,
+            version=3,
             weights=VITON_COARSE_FAMILIES,
         ),
         "pipelines.systems.viton.tryon:WarpedTryOn",
@@ -168,7 +168,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "viton-encoder-decoder",
             "VITON's coarse picture alone (its encoder-decoder generator)",
-            version=2,
+            version=3,
             weights=VITON_COARSE_FAMILIES,
         ),
         "pipelines.systems.viton.tryon:EncoderDecoderTryOn",
@@ -177,7 +177,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "viton",
             "coarse picture, shape-context warp and refinement (Han et al. 2018)",
-            version=2,
+            version=3,
             weights=VITON_FAMILIES,
         ),
         "pipelines.systems.viton.tryon:VITONTryOn",
@@ -186,7 +186,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "cp-vton",
             "learned spline and composition (Wang et al. 2018); import or train weights",
-            version=3,
+            version=4,
             weights=CP_VTON_FAMILIES,
         ),
         "pipelines.systems.cp_vton.tryon:CPVTONTryOn",
@@ -195,7 +195,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "cp-vton-plus",
             "CP-VTON matched by masks (Minar et al. 2020)",
-            version=3,
+            version=4,
             weights=CP_VTON_PLUS_FAMILIES,
         ),
         "pipelines.systems.cp_vton.tryon:CPVTONPlusTryOn",
@@ -204,7 +204,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "acgpn",
             "layout, warp and content fusion (Yang et al. 2020)",
-            version=5,
+            version=6,
             weights=ACGPN_FAMILIES,
             layouts=True,
         ),
@@ -214,7 +214,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "viton-hd",
             "predicted layout, learned warp and ALIAS generator (Choi et al. 2021)",
-            version=5,
+            version=6,
             weights=VITON_HD_FAMILIES,
             layouts=True,
         ),
@@ -224,7 +224,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
         _dressing(
             "multipose",
             "garment and pose changed together (Sandagdorj, Thai and Ahn 2020)",
-            version=4,
+            version=5,
             weights=MULTIPOSE_FAMILIES,
             poses=True,
             layouts=True,
@@ -237,7 +237,7 @@ SYSTEMS: dict[str, tuple[StageInfo, str]] = {
 Those with none are shown people whose limbs were turned (``pipelines.rendering.reposing``).
 """
 
-REPOSING_VERSION = 2
+REPOSING_VERSION = 3
 """Raised when equal photos and poses would give other people in these poses."""
 
 TRAINERS: dict[str, tuple[TrainerInfo, str]] = {

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.body import Body25
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_ARMS
 from pipelines.types import Mask, ParseMap, Pose
 
 EASY, MEDIUM, HARD = "easy", "medium", "hard"
@@ -90,7 +90,7 @@ def traits_of(pose: Pose, parse: ParseMap) -> Traits | None:
     trunk = (left_hip + right_hip - left - right) / 2
     shape = parse.ids.shape
     inner = _filled(_inner(right, left, left_hip, right_hip), shape)
-    arms = _share(parse.mask(LIP20.LEFT_ARM, LIP20.RIGHT_ARM), inner)
+    arms = _share(parse.mask(*LIP20_ARMS), inner)
     hair = _share(parse.mask(LIP20.HAIR), _filled(xy[list(_TRUNK)], shape))
     across = any(_length_inside(xy, seen, arm, inner) > FOREARM_SHARE for arm in _ARMS)
     wide = float(np.linalg.norm(left - right)) / max(float(np.linalg.norm(trunk)), 1.0)

@@ -27,7 +27,7 @@ from pipelines.evaluation.learned_metrics import (
 )
 from pipelines.evaluation.levels import LEVELS
 from pipelines.evaluation.tryon_sheet import Gallery
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_TOPS
 from pipelines.stage import TryOnResult
 from pipelines.types import Image, Mask, ParseMap
 
@@ -36,8 +36,7 @@ MEAN_COLOUR = "mean colour"
 COVERED_ENOUGH = 0.9
 """Share of the worn garment that must not reach a system, or the truth leaks into its picture."""
 
-WORN = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
-REGION = (*WORN, LIP20.NECK, LIP20.LEFT_ARM, LIP20.RIGHT_ARM)
+REGION = (*LIP20_TOPS, LIP20.NECK, LIP20.LEFT_ARM, LIP20.RIGHT_ARM)
 REGION_RIM_PX, REGION_RIM_HEIGHT = 5, 256
 
 
@@ -182,7 +181,7 @@ def evaluate_tryon(
     photos: dict[str, Features] = {}
     covered: list[float] = []
     for case in cases:
-        worn = case.parse.mask(*WORN)
+        worn = case.parse.mask(*LIP20_TOPS)
         region = tryon_region(case.parse) if paired else None
         dressed = dict(case.dressed)
         if region is not None:

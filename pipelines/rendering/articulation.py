@@ -16,17 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.body import Body25
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_TOPS
 from pipelines.preprocess.agnostic_shapes import hips_widened, torso_completed
 from pipelines.preprocess.pose_placement import torso_length
-from pipelines.rendering.fill import closed_wide, grown, membrane, reflected, shrunk
+from pipelines.rendering.fill import (
+    closed_wide,
+    grown,
+    membrane,
+    nearest_ids,
+    reflected,
+    shrunk,
+)
 from pipelines.rendering.limbs import FEET, LIMBS, Limb, Turns, legs_cross
 from pipelines.stage import PersonInputs
 from pipelines.types import Image, Keypoints, Mask, ParseMap, Pose
 
 Matrix = NDArray[np.float64]
 
-UPPER = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
 _LEGWEAR = (LIP20.PANTS, LIP20.SOCKS)
 LOWER = (LIP20.PANTS, LIP20.SKIRT, LIP20.LEFT_LEG, LIP20.RIGHT_LEG)
 _SLEEVE = 0.13
@@ -169,7 +175,7 @@ def _limb_mask(person: PersonInputs, limb: Limb, torso: float) -> Mask:
         if bare > _LONG:  # what shows of the arm is a hand, which may lie before its cuff
             bare = np.inf
         sleeve = (near < _SLEEVE * torso) & (along > 0) & (along < bare) & ~_trunk(person)
-        return own | (np.isin(ids, UPPER) & sleeve)
+        return own | (np.isin(ids, LIP20_TOPS) & sleeve)
     other = next(one for one in LIMBS if not one.arm and one is not limb)
     near = _leg_distance(ids.shape, body, limb)
     return own | (np.isin(ids, _LEGWEAR) & (near < _leg_distance(ids.shape, body, other)))
@@ -214,7 +220,7 @@ def _is_held(person: PersonInputs, limb: Limb, torso: float) -> bool:
     """Whether the photo shows what a limb grows out of."""
     centre = person.pose.body.xy[limb.joints[0]].astype(np.float64)
     disc = _distance(person.parse.ids.shape, centre, centre) < _JOINT * torso
-    shown = np.isin(person.parse.ids, (*limb.labels, *UPPER, *LOWER, LIP20.NECK))
+    shown = np.isin(person.parse.ids, (*limb.labels, *LIP20_TOPS, *LOWER, LIP20.NECK))
     return bool(disc.any() and shown[disc].mean() >= _HELD)
 
 
@@ -244,13 +250,13 @@ def _without(person: PersonInputs, cut: Mask, torso: float) -> tuple[Image, NDAr
     holes = cut | (grown(cut, _BESIDE * rim) & (ids == LIP20.BACKGROUND))
     left = np.where(holes, LIP20.BACKGROUND, ids).astype(np.uint8)
     inside = cut & _covered(person, left, torso)
-    left[inside] = _nearest(left, np.isin(left, (*UPPER, *LOWER)))[inside]
+    left[inside] = nearest_ids(left, np.isin(left, (*LIP20_TOPS, *LOWER)))[inside]
     image = person.image.astype(np.float32)
     ground = ~grown(ids != LIP20.BACKGROUND, _BESIDE * rim)
     filled = np.where(holes[..., None], membrane(image, ground.astype(np.float32)), image)
     # an arm's shadow and rim are not what the clothes look like
     beside = grown(cut, rim)
-    for labels in (UPPER, LOWER):
+    for labels in (LIP20_TOPS, LOWER):
         part = np.isin(left, labels)
         worn = part & ~cut
         clean = shrunk(worn, rim) & ~beside
@@ -272,23 +278,11 @@ def _continued(image: Image, known: Mask) -> Image:
 
 def _covered(person: PersonInputs, left: NDArray[np.uint8], torso: float) -> Mask:
     """Where clothes go on behind what was cut out: in the trunk, and in gaps between them."""
-    clothes, lower = np.isin(left, (*UPPER, *LOWER)), np.isin(left, LOWER)
+    clothes, lower = np.isin(left, (*LIP20_TOPS, *LOWER)), np.isin(left, LOWER)
     if not clothes.any():
         return clothes
     covered = _trunk(person) | closed_wide(clothes, _SLEEVE * torso)
     return covered | closed_wide(lower, _POCKET * torso)
-
-
-def _nearest(ids: NDArray[np.uint8], known: Mask) -> NDArray[np.uint8]:
-    """The id of the nearest known pixel, everywhere; the ids themselves if none is known."""
-    if not known.any():
-        return ids
-    _, label = cv2.distanceTransformWithLabels(
-        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    of_label = np.zeros(int(label.max()) + 1, np.uint8)
-    of_label[label[known]] = ids[known]
-    return np.asarray(of_label[label], np.uint8)
 
 
 def _laid(

@@ -7,7 +7,7 @@ is worn, and a ``Prediction`` of each pair of these; what is made of it is put b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from pipelines.garments.prepare import worn_part
 from pipelines.labels import LIP20
 from pipelines.rendering.canvas import Canvas, find_canvas, off_canvas, on_canvas
 from pipelines.rendering.garment import RenderGarment, make_garment
+from pipelines.rendering.label_repair import repaired_labels
 from pipelines.rendering.render import Prediction, render
 from pipelines.rendering.scene import FRONT, Scene, make_scene
 from pipelines.rendering.verdict import GarmentEvidence, PersonEvidence, judged
@@ -28,10 +29,15 @@ G = TypeVar("G")
 
 @dataclass(frozen=True, eq=False)
 class PreparedPerson(Generic[P]):
-    """Everything that depends on the person alone; ``known`` is what the networks are given."""
+    """Everything that depends on the person alone.
+
+    ``shown`` is what the canvas shows of them, labels repaired; ``known`` is what the networks are
+    given.
+    """
 
     person: PersonInputs
     canvas: Canvas
+    shown: PersonInputs
     scene: Scene
     evidence: PersonEvidence
     known: P
@@ -58,9 +64,10 @@ def prepare_person(
     """
     canvas = find_canvas(person)
     shown = on_canvas(person, canvas)
+    shown = replace(shown, parse=repaired_labels(shown.image, shown.parse))
     scene = make_scene(shown, working_size, kept)
     return PreparedPerson(
-        person, canvas, scene, PersonEvidence.of(person, scene), known=known(shown)
+        person, canvas, shown, scene, PersonEvidence.of(person, scene), known=known(shown)
     )
 
 

@@ -80,6 +80,18 @@ def grain(image: NDArray[np.uint8], usable: Mask, sigma: float, limit: float) ->
     return np.asarray(moved, np.float32)
 
 
+def nearest_ids(ids: NDArray[np.uint8], known: Mask) -> NDArray[np.uint8]:
+    """The label of the nearest known pixel, everywhere; the labels themselves if none is known."""
+    if not known.any():
+        return ids
+    _, label = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_label = np.zeros(int(label.max()) + 1, np.uint8)
+    of_label[label[known]] = ids[known]
+    return np.asarray(of_label[label], np.uint8)
+
+
 def fill_holes(mask: Mask) -> Mask:
     """Fill what is enclosed by ``mask`` and does not reach the border of the picture."""
     height, width = mask.shape

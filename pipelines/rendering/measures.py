@@ -5,13 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.labels import LIP20
-from pipelines.rendering.scene import ARMS, GARMENT, Scene
+from pipelines.labels import LIP20, LIP20_ARMS, LIP20_TOPS
+from pipelines.rendering.scene import Scene
 from pipelines.types import Mask
 
 Floats = NDArray[np.float32]
 
-_BODY = (*GARMENT, *ARMS, LIP20.NECK, LIP20.HAIR, LIP20.FACE, LIP20.SCARF, LIP20.PANTS, LIP20.SKIRT)
+_BODY = (
+    *LIP20_TOPS,
+    *LIP20_ARMS,
+    LIP20.NECK,
+    LIP20.HAIR,
+    LIP20.FACE,
+    LIP20.SCARF,
+    LIP20.PANTS,
+    LIP20.SKIRT,
+)
 
 
 def parse_agreement(scene: Scene) -> float:

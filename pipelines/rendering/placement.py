@@ -17,14 +17,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.labels import LIP20, LIP20_LOWER
+from pipelines.labels import LIP20, LIP20_ARMS, LIP20_LOWER, LIP20_TOPS
 from pipelines.rendering.render import Prediction, new_garment
-from pipelines.rendering.scene import ARMS, GARMENT, Floats, Scene
+from pipelines.rendering.scene import Floats, Scene
 from pipelines.types import Alpha, Mask
 
 _HALF = 0.5
-_SKIN = (*ARMS, LIP20.FACE, LIP20.NECK)
-_SHOWN = (*ARMS, LIP20.HAIR)
+_SKIN = (*LIP20_ARMS, LIP20.FACE, LIP20.NECK)
+_SHOWN = (*LIP20_ARMS, LIP20.HAIR)
 _REACH = 16.0
 """Pixels over which the background's colours are continued behind the worn garment."""
 _OUTLINE_SIGMA = 0.8
@@ -57,7 +57,7 @@ def behind(scene: Scene, picture: Floats, upper: Mask) -> tuple[Floats, Mask]:
     ``picture`` is what the networks made, levels ``float32 [h, w, 3]``; ``upper`` ``bool [h, w]``
     is the new garment.
     """
-    worn = np.isin(scene.ids, GARMENT)
+    worn = np.isin(scene.ids, LIP20_TOPS)
     ground = scene.ids == LIP20.BACKGROUND
     from_ground = _distance(picture, _continued(picture, ground & ~upper))
     from_skin = _distance(picture, _mean(picture, np.isin(scene.ids, _SKIN) & ~upper))

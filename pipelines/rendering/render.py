@@ -16,17 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.labels import LIP20, LIP20_LOWER
+from pipelines.labels import LIP20, LIP20_ARMS, LIP20_LOWER
 from pipelines.preprocess.guided_filter import guided_filter
 from pipelines.rendering.fill import parts
 from pipelines.rendering.garment import RenderGarment, draw_garment
-from pipelines.rendering.scene import (
-    ARMS,
-    Floats,
-    Scene,
-    inner,
-    sharpened,
-)
+from pipelines.rendering.scene import Floats, Scene, inner, sharpened
 from pipelines.types import Alpha, Image, Mask
 
 _ISLAND = 0.02
@@ -47,7 +41,7 @@ _PRINT = (35.0, 70.0)
 it is print."""
 _MOST_LOST = 0.5
 """Share of a garment's contrasts that is given back at most."""
-_SKIN = (*ARMS, LIP20.NECK)
+_SKIN = (*LIP20_ARMS, LIP20.NECK)
 
 
 @dataclass(frozen=True)

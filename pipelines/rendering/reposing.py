@@ -17,6 +17,7 @@ from pipelines.flags import Flag
 from pipelines.preprocess.agnostic_shapes import torso_completed
 from pipelines.preprocess.pose_placement import placed, torso_length
 from pipelines.rendering.articulation import articulated
+from pipelines.rendering.label_repair import repaired_labels
 from pipelines.rendering.limbs import turns_between
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult, TryOnSystem
 from pipelines.types import Image, Keypoints, Pose
@@ -72,7 +73,8 @@ class Reposing:
                 code="uncertain_pose",
                 hint="Give a pose of somebody who is seen from the same side as the person.",
             )
-        shown = articulated(person, turns_between(person.pose.body, target.body))
+        clean = replace(person, parse=repaired_labels(person.image, person.parse))
+        shown = articulated(clean, turns_between(person.pose.body, target.body))
         return ReposedPerson(
             self.system.prepare_person(shown),
             person.image,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.body import Body25, scaled
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_ARMS, LIP20_TOPS
 from pipelines.preprocess.agnostic import agnostic_mask
 from pipelines.preprocess.agnostic_shapes import torso_completed
 from pipelines.preprocess.guided_filter import guided_filter
@@ -21,8 +21,6 @@ Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 """A soft mask ``uint8 [H, W]``, 255 = inside."""
 
-GARMENT = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
-ARMS = (LIP20.LEFT_ARM, LIP20.RIGHT_ARM)
 FRONT = (LIP20.HAT, LIP20.HAIR, LIP20.GLOVE, LIP20.SUNGLASSES, LIP20.SCARF, LIP20.FACE)
 _RIM, _WIDE_RIM = 0.5, 1.6
 """Pixels of a picture 192 wide by which a garment's blurred edge is taken to reach beyond its
@@ -73,10 +71,10 @@ def make_scene(person: PersonInputs, size: Size, kept: tuple[LIP20, ...] = FRONT
         _hands(ids, pose).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
     )
     front = soft_cutout(photo, parse.mask(*kept) | (hands > 0), unit)
-    old = parse.mask(*GARMENT)
+    old = parse.mask(*LIP20_TOPS)
     soft = as_bytes(smooth(_wiped(old, parse.mask(LIP20.BACKGROUND), unit), unit))
     removed = cv2.min(soft, 255 - front)
-    body = (old | parse.mask(*ARMS)).astype(np.float32)
+    body = (old | parse.mask(*LIP20_ARMS)).astype(np.float32)
     band = cv2.dilate(body, _disc(2 * unit)) - cv2.erode(body, _disc(2 * unit))
     return Scene(
         photo=photo,
@@ -114,7 +112,7 @@ def soft_cutout(photo: Image, part: Mask, unit: float) -> Bytes:
 def _hands(ids: NDArray[np.uint8], pose: Pose) -> Mask:
     """Arm pixels that agnostic maps keep: beyond the wrist."""
     parse = ParseMap(ids, LIP20)
-    return parse.mask(*ARMS) & ~agnostic_mask(parse, pose)
+    return parse.mask(*LIP20_ARMS) & ~agnostic_mask(parse, pose)
 
 
 def background_behind(photo: Image, small: Floats, ids: NDArray[np.uint8], soft: Bytes) -> Image:

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipelines import device as devices
 from pipelines.errors import InputError, ItemError
 from pipelines.flags import Flag
-from pipelines.labels import LIP20, mirror_table
+from pipelines.labels import LIP20, LIP20_TOPS, mirror_table
 from pipelines.networks.pose_maps import mirrored_joints
 from pipelines.preprocess.parsing import ParsedPerson, Parser
 from pipelines.segmentation.parser_edges import label_photo
@@ -34,8 +34,6 @@ second time at the mirrored and magnified photo. Larger photos would cost too mu
 
 MAGNIFIED = 1.25
 """How much larger the photo is at the second look."""
-
-_CLOTHES = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
 
 
 def load_parser(*, weights: Path | None, device: str, precision: str) -> Parser:
@@ -152,5 +150,5 @@ def confidence(beliefs: NDArray[np.float32]) -> float:
     if not person.any():
         return 0.0
     sure = float(best[person].mean())
-    clothed = float(np.isin(ids, _CLOTHES)[person].mean())
+    clothed = float(np.isin(ids, LIP20_TOPS)[person].mean())
     return float(np.clip((sure - 0.5) / 0.4, 0, 1) * np.clip(clothed / 0.12, 0, 1))

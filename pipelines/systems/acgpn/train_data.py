@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.labels import ACGPN14, LIP20
+from pipelines.labels import ACGPN14, LIP20, LIP20_TOPS
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.acgpn.conditions import (
     GarmentConditions,
@@ -39,7 +39,7 @@ VERSION = 1
 
 CHANGEABLE = Changeable(
     labels=LIP20,
-    worn=(LIP20.UPPER, LIP20.DRESS, LIP20.COAT),
+    worn=LIP20_TOPS,
     flipped=("region",),
     mirrored=MIRRORED,
 )

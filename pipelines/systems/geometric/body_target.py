@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.body import Body25
 from pipelines.errors import ItemError
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_TOPS
 from pipelines.types import Keypoints, ParseMap, Pose
 
 Point = NDArray[np.float64]
@@ -202,7 +202,7 @@ def _edge(
     ids = _sample(parse, points)
     trunk = np.isin(
         ids,
-        [LIP20.UPPER, LIP20.DRESS, LIP20.COAT, LIP20.NECK, LIP20.PANTS, LIP20.SKIRT,
+        [*LIP20_TOPS, LIP20.NECK, LIP20.PANTS, LIP20.SKIRT,
          LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.SCARF],
     )  # fmt: skip
     arm = _near_arm(points, side) | np.isin(ids, [LIP20.LEFT_ARM, LIP20.RIGHT_ARM, LIP20.GLOVE])
@@ -262,7 +262,7 @@ def _hem_level(parse: ParseMap, origin: Point, down: Point, unit: float) -> floa
     offsets = np.linspace(-0.25, 0.25, 11) * unit
     points = origin + levels[:, None, None] * down + offsets[None, :, None] * across
     ids = _sample(parse, points)
-    share = np.isin(ids, [LIP20.UPPER, LIP20.DRESS, LIP20.COAT]).mean(axis=1)
+    share = np.isin(ids, LIP20_TOPS).mean(axis=1)
     inside = (ids != 255).mean(axis=1) > 0.5
     rows = np.flatnonzero(share > 0.4)
     if not len(rows) or rows[-1] + 2 >= int(inside.sum()):

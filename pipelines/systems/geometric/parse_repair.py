@@ -72,20 +72,6 @@ def garment_colours(image: Image, mask: Mask, count: int = 4) -> NDArray[np.floa
     return np.asarray(centres, np.float32)
 
 
-def sleeve_called_arm(
-    image: Image, ids: NDArray[np.uint8], top: Mask, arms: Mask, unit: float
-) -> Mask:
-    """Arm pixels whose colour is the garment's rather than skin."""
-    face = ids == LIP20.FACE
-    if face.sum() < 20 or top.sum() < 20 or not arms.any():
-        return np.zeros(ids.shape, bool)
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
-    centres = garment_colours(image, top)
-    cloth = np.min([np.linalg.norm(lab - c, axis=-1) for c in centres], axis=0)
-    other = ~skin_like(image, face) & (cloth < 14)
-    return parts(opened(arms & other, unit / 40), round(unit * unit / 80))
-
-
 def hand_called_top(
     image: Image, ids: NDArray[np.uint8], top: Mask, body: Keypoints, wrist: int, unit: float
 ) -> Mask:

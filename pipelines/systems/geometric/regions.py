@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines.body import Body25
 from pipelines.errors import ItemError
-from pipelines.labels import LIP20, LIP20_LOWER
+from pipelines.labels import LIP20, LIP20_ARMS, LIP20_LOWER, LIP20_TOPS
 from pipelines.rendering.fill import (
     closed,
     fill_holes,
@@ -41,12 +41,10 @@ from pipelines.systems.geometric.parse_repair import (
     hand_called_top,
     rim,
     skin_like,
-    sleeve_called_arm,
 )
 from pipelines.types import Image, Keypoints, Mask
 
 _WORK_PIXELS = 512 * 384
-_TOPS = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
 _HEAD = (LIP20.FACE, LIP20.HAIR, LIP20.HAT, LIP20.SUNGLASSES, LIP20.SCARF)
 _FOREGROUND_LEVELS = 26.0
 _RIM_LEVELS = 16.0
@@ -101,7 +99,7 @@ def find_regions(person: PersonInputs) -> Regions:
     ids[(ids == LIP20.NECK) & ~neck] = LIP20.BACKGROUND
     old = _old_garment(ids, top, body, unit, foreground)
     head = np.isin(ids, _HEAD)
-    lower = (np.isin(ids, LIP20_LOWER) | (np.isin(ids, _TOPS) & ~top)) & ~old
+    lower = (np.isin(ids, LIP20_LOWER) | (np.isin(ids, LIP20_TOPS) & ~top)) & ~old
     hair = head & (ids != LIP20.FACE)
     sure = _above_chin(hair, ids == LIP20.FACE)
     for other, sample in ((lower, None), (left, None), (right, None), (hair, sure)):
@@ -165,15 +163,13 @@ def _top_and_arms(
     image: Image, ids: NDArray[np.uint8], body: Keypoints, unit: float
 ) -> tuple[Mask, Mask, Mask]:
     """The top's pixels and the bare left and right arm, sorted out by colour."""
-    top = np.isin(ids, _TOPS) & ~_dress_skirt(ids, body, unit)
-    labels = (LIP20.LEFT_ARM, LIP20.RIGHT_ARM)
+    top = np.isin(ids, LIP20_TOPS) & ~_dress_skirt(ids, body, unit)
+    labels = LIP20_ARMS
     arms = [parts(closed(ids == i, unit / 40), round(unit * unit / 60)) for i in labels]
-    sleeves = sleeve_called_arm(image, ids, top, arms[0] | arms[1], unit)
-    top |= sleeves
     for i, wrist in enumerate((Body25.LEFT_WRIST, Body25.RIGHT_WRIST)):
         hand = hand_called_top(image, ids, top, body, wrist, unit)
         top &= ~hand
-        arms[i] = (arms[i] & ~sleeves) | hand
+        arms[i] |= hand
     return top, arms[0], arms[1] & ~arms[0]
 
 
@@ -236,7 +232,7 @@ def _neck(
     if labelled.sum() < _NECK_FOUND * unit * unit:
         # where the parse knows no neck, a little of it is called garment, too
         nearby = grown(face | (unnamed & zone & like), unit / 9)
-        unnamed = unnamed | (np.isin(ids, _TOPS) & nearby)
+        unnamed = unnamed | (np.isin(ids, LIP20_TOPS) & nearby)
     found = zone & foreground & like & unnamed
     found = opened(found | labelled, unit / 40)
     # hair may lie between face and neck

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from pipelines.quality import (
     pose_flags,
 )
 from pipelines.rendering.fill import Floats
+from pipelines.rendering.label_repair import repaired_labels
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
 from pipelines.systems.geometric.body_target import BodyTarget, body_target
 from pipelines.systems.geometric.compose import Cloth, Composite, as_levels, compose, picture
@@ -56,6 +57,7 @@ class GeometricTryOn:
 
     def prepare_person(self, person: PersonInputs) -> PreparedPerson:
         """Take a person apart. Raises ``ItemError`` (``uncertain_pose``, ``no_garment``)."""
+        person = replace(person, parse=repaired_labels(person.image, person.parse))
         target = body_target(person.pose, person.parse)
         layers = split_person(person, _trunk_outline(target))
         height, width = person.image.shape[:2]

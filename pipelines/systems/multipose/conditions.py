@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.body import scaled
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_TOPS
 from pipelines.networks.pictures import levels, resized, resized_levels
 from pipelines.networks.pose_maps import joint_squares
 from pipelines.stage import GarmentInputs, PersonInputs
@@ -26,8 +26,6 @@ from pipelines.types import Image, Pose, Size
 FACE = (LIP20.FACE, LIP20.SUNGLASSES)
 HAIR = (LIP20.HAIR, LIP20.HAT)
 BOTTOM = (LIP20.PANTS, LIP20.SKIRT)
-UPPER = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT)
-"""What the new garment takes the place of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +70,7 @@ def conditions_of_batch(photo: Tensor, ids: Tensor, config: ConditionsConfig) ->
         if config.bottom == "colour":
             bottom = torch.where(bottom > 0, photo, 1.0)
         body += [plane(LIP20.LEFT_LEG), plane(LIP20.RIGHT_LEG), bottom]
-    white = plane(LIP20.BACKGROUND, *UPPER) > 0
+    white = plane(LIP20.BACKGROUND, *LIP20_TOPS) > 0
     return PersonConditions(torch.cat(body, 1), torch.where(white, 1.0, photo))
 
 

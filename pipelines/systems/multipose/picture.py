@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_ARMS, LIP20_TOPS
 from pipelines.rendering.garment import RenderGarment
 from pipelines.rendering.render import (
     Prediction,
@@ -24,7 +24,7 @@ from pipelines.rendering.render import (
     new_garment,
     outlined,
 )
-from pipelines.rendering.scene import ARMS, Bytes, Floats, smooth
+from pipelines.rendering.scene import Bytes, Floats, smooth
 from pipelines.systems.multipose.head import Matrix, moved_head
 from pipelines.systems.multipose.layers import HEAD, PersonLayers, still_part
 from pipelines.types import Alpha, Mask
@@ -78,7 +78,7 @@ def posed_picture(
     edited = 1 - (1 - np.maximum(_share(layers.person), body) * changes) * (1 - cloth)
     if stance.move is not None:
         head, shown = moved_head(layers.photo, layers.head, stance.move)
-        before = outlined(_lead_of(predicted.segmentation, ARMS + (LIP20.GLOVE,)), size)
+        before = outlined(_lead_of(predicted.segmentation, LIP20_ARMS + (LIP20.GLOVE,)), size)
         shown = shown * (1 - before)
         image, edited = _over(image, head, shown), np.maximum(edited, shown)
     result = np.clip(np.round(image), 0, 255).astype(np.uint8)
@@ -122,5 +122,5 @@ def _share(mask: Bytes) -> Alpha:
 
 def covered(segmentation: Floats) -> Mask:
     """Where garment, arms or hair will be, ``bool [h, w]``."""
-    shown = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT, *ARMS, *HEAD)
+    shown = (*LIP20_TOPS, *LIP20_ARMS, *HEAD)
     return np.isin(segmentation.argmax(0), shown)

@@ -19,12 +19,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipelines.garments.prepare import worn_part
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_TOPS
 from pipelines.networks.pictures import label_maps, levels_of_batch
 from pipelines.networks.pose_maps import joint_squares
 from pipelines.stage import GarmentInputs, PersonInputs
 from pipelines.systems.multipose.conditions import (
-    UPPER,
     GarmentConditions,
     PersonConditions,
     conditions_of_batch,
@@ -43,7 +42,7 @@ _WHITE = 1.0
 
 # the source keeps its colours: what is left of its own garment must not tell the new one's
 CHANGEABLE = Changeable(
-    labels=LIP20, worn=UPPER, flipped=("source",), mirrored=(), labelled=("source_ids",)
+    labels=LIP20, worn=LIP20_TOPS, flipped=("source",), mirrored=(), labelled=("source_ids",)
 )
 
 
@@ -129,7 +128,7 @@ class Examples:
     @property
     def worn(self) -> Tensor:
         """Where the garment is on the person: ``float32 [B, 1, 256, 192]``, 0 or 1."""
-        upper = torch.tensor(UPPER, device=self.ids.device)
+        upper = torch.tensor(LIP20_TOPS, device=self.ids.device)
         return torch.isin(self.ids, upper)[:, None].float()
 
     @property

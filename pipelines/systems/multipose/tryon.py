@@ -12,10 +12,10 @@ from torch import Tensor
 
 from pipelines.body import scaled, shifted
 from pipelines.checkpoint_files import check_files
-from pipelines.labels import LIP20, LIP20_LOWER
+from pipelines.labels import LIP20, LIP20_LOWER, LIP20_TOPS
 from pipelines.networks.pictures import as_levels, as_plane, quantised
 from pipelines.preprocess.pose_placement import LOWER_BODY, placed, with_joints_of
-from pipelines.rendering.canvas import Canvas, off_canvas, on_canvas
+from pipelines.rendering.canvas import Canvas, off_canvas
 from pipelines.rendering.dressing import (
     PreparedGarment,
     PreparedPerson,
@@ -27,7 +27,7 @@ from pipelines.rendering.scene import Floats, trunk_of
 from pipelines.rendering.verdict import judged
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
 from pipelines.systems.multipose.chain import ChainGarment, ChainResult, TryOnChain
-from pipelines.systems.multipose.conditions import UPPER, PersonConditions
+from pipelines.systems.multipose.conditions import PersonConditions
 from pipelines.systems.multipose.head import (
     HEAD_JOINTS,
     Matrix,
@@ -53,16 +53,20 @@ _LABELS = LayoutLabels(
 
 @dataclass(frozen=True, eq=False)
 class PosedPerson:
-    """A person taken apart; ``shown`` is what the canvas shows of them."""
+    """A person taken apart."""
 
     base: PreparedPerson[PersonConditions]
-    shown: PersonInputs
     layers: PersonLayers
 
     @property
     def canvas(self) -> Canvas:
         """The part of the photo that networks are shown."""
         return self.base.canvas
+
+    @property
+    def shown(self) -> PersonInputs:
+        """What it shows of them."""
+        return self.base.shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +101,7 @@ class MultiPoseTryOn:
     def prepare_person(self, person: PersonInputs) -> PosedPerson:
         """Take a person apart. Raises ``ItemError`` (``uncertain_pose``)."""
         base = prepare_person(person, WORKING_SIZE, self.chain.prepare_person)
-        shown = on_canvas(person, base.canvas)
-        return PosedPerson(base, shown, person_layers(shown, base.scene))
+        return PosedPerson(base, person_layers(base.shown, base.scene))
 
     def prepare_garment(self, garment: GarmentInputs) -> PreparedGarment[ChainGarment]:
         """Make a garment ready. Raises ``ItemError`` (``no_garment``)."""
@@ -169,7 +172,7 @@ def prediction_of(found: ChainResult, grid: Floats) -> PosedPrediction:
     """
     segmentation = in_one_piece(found.segmentation[0].float().cpu().numpy())
     merged = segmentation.copy()
-    merged[LIP20.UPPER] = segmentation[list(UPPER)].sum(0)
+    merged[LIP20.UPPER] = segmentation[list(LIP20_TOPS)].sum(0)
     merged[[LIP20.DRESS, LIP20.COAT]] = 0
     taken = np.minimum(as_plane(found.warp.mask), as_plane(found.composed.share))
     made = Prediction.of(

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipelines.checkpoint_files import check_files
+from pipelines.labels import LIP20_TOPS
 from pipelines.networks.pictures import as_levels, as_plane, quantised
 from pipelines.networks.spline_matcher import Warped
 from pipelines.rendering.dressing import (
@@ -28,7 +29,7 @@ from pipelines.rendering.dressing import (
 )
 from pipelines.rendering.placement import covered, placed
 from pipelines.rendering.render import Prediction, new_garment
-from pipelines.rendering.scene import GARMENT, Floats, Scene
+from pipelines.rendering.scene import Floats, Scene
 from pipelines.stage import GarmentInputs, PersonInputs, TryOnResult
 from pipelines.systems.viton.chain import INSIDE, Refined, TryOnChain, edge_to_edge
 from pipelines.systems.viton.conditions import GarmentConditions
@@ -178,7 +179,7 @@ class WarpedTryOn(_Rendered):
 
 def _left(scene: Scene, made: Prediction) -> float:
     """Share of the worn garment that the new one does not hide."""
-    worn = np.isin(scene.ids, GARMENT)
+    worn = np.isin(scene.ids, LIP20_TOPS)
     return float((~new_garment(made.lead))[worn].mean()) if worn.any() else 0.0
 
 

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_TOPS
 from pipelines.rendering.garment import make_garment
 from pipelines.rendering.placement import behind, placed
 from pipelines.rendering.render import render
-from pipelines.rendering.scene import GARMENT, make_scene
+from pipelines.rendering.scene import make_scene
 from pipelines.stage import GarmentInputs
 from pipelines.types import Size
 
@@ -49,9 +49,9 @@ def test_where_a_sleeve_was_arms_are_told_from_background(scene, bare, ground):
     picture, ids = small(bare)
     if ground is not None:
         picture = recoloured(bare, ground)
-    upper = np.isin(ids, GARMENT)
+    upper = np.isin(ids, LIP20_TOPS)
     body, lower = behind(scene, picture, upper)
-    freed = np.isin(scene.ids, GARMENT) & ~upper
+    freed = np.isin(scene.ids, LIP20_TOPS) & ~upper
     arms, ground_now = freed & np.isin(ids, (14, 15)), freed & (ids == 0)
     assert arms.sum() > 300 and ground_now.sum() > 50
     assert (body[arms] > 0).mean() > 0.95
@@ -63,7 +63,7 @@ def test_where_a_sleeve_was_arms_are_told_from_background(scene, bare, ground):
 def test_elsewhere_the_photo_says_what_is_body(scene, bare):
     picture, _ = small(bare)
     body, lower = behind(scene, picture, np.zeros(SHAPE, bool))
-    away = ~(cv2.dilate(np.isin(scene.ids, GARMENT).astype(np.uint8), np.ones((9, 9))) > 0)
+    away = ~(cv2.dilate(np.isin(scene.ids, LIP20_TOPS).astype(np.uint8), np.ones((9, 9))) > 0)
     sure = cv2.erode((scene.ids == 0).astype(np.uint8), np.ones((9, 9))) > 0
     assert (body[away & sure] < 0).all()
     inside = cv2.erode((scene.ids > 0).astype(np.uint8), np.ones((9, 9))) > 0
@@ -76,7 +76,7 @@ def test_below_a_shorter_garment_trousers_are_found(scene, bare):
     picture, ids = small(bare)
     trousers = picture[ids == LIP20.PANTS].mean(0)
     picture[150:170, 74:118] = trousers
-    upper = np.isin(ids, GARMENT)
+    upper = np.isin(ids, LIP20_TOPS)
     upper[150:] = False
     body, lower = behind(scene, picture, upper)
     assert lower[154:164, 80:112].all() and (body[154:164, 80:112] > 0).all()
@@ -97,7 +97,7 @@ def test_labels_that_do_not_occur_do_no_harm(scene, bare, gone):
 def test_right_networks_dress_a_person_in_short_sleeves(scene, bare):
     """Rendered at full size: the freed arms are skin, the rest is the photo."""
     picture, ids = small(bare)
-    cover = cv2.GaussianBlur(np.isin(ids, GARMENT).astype(np.float32), (0, 0), 0.6)
+    cover = cv2.GaussianBlur(np.isin(ids, LIP20_TOPS).astype(np.float32), (0, 0), 0.6)
     y, x = (np.linspace(-1 + 1 / n, 1 - 1 / n, n, dtype=np.float32) for n in SHAPE)
     grid = np.stack(np.meshgrid(x, y), -1)
     warped = np.broadcast_to(np.float32(NEW), (*SHAPE, 3))
@@ -110,5 +110,5 @@ def test_right_networks_dress_a_person_in_short_sleeves(scene, bare):
     arms = np.isin(bare.parse.ids, (14, 15)) & (scene.removed > 250)
     inside = cv2.erode(arms.astype(np.uint8), np.ones((15, 15))) > 0
     assert inside.sum() > 2000 and np.median(difference[inside]) < 12
-    garment = cv2.erode(np.isin(bare.parse.ids, GARMENT).astype(np.uint8), np.ones((15, 15))) > 0
+    garment = cv2.erode(np.isin(bare.parse.ids, LIP20_TOPS).astype(np.uint8), np.ones((15, 15))) > 0
     assert np.median(difference[garment & (scene.front == 0)]) < 12

@@ -8,8 +8,7 @@ from viton_files import write_coarse_files, write_files
 
 from pipelines import registry
 from pipelines.errors import ItemError
-from pipelines.labels import LIP20
-from pipelines.rendering.scene import GARMENT
+from pipelines.labels import LIP20, LIP20_TOPS
 from pipelines.systems.viton.chain import TryOnChain, bent, edge_to_edge
 from pipelines.systems.viton.conditions import GarmentConditions
 from pipelines.systems.viton.config import COARSE, FAMILIES
@@ -46,7 +45,7 @@ def garment(draw_garment):
 
 def worn_mask(person):
     """What a right first stage would say: almost 1 where the garment is worn."""
-    worn = torch.from_numpy(np.isin(person.parse.ids, GARMENT)).float()[None, None]
+    worn = torch.from_numpy(np.isin(person.parse.ids, LIP20_TOPS)).float()[None, None]
     return worn * 1.9 - 0.95
 
 
@@ -123,9 +122,8 @@ def results(files, draw_person, draw_garment):
         families = registry.SYSTEMS[name][0].weights
         system = registry.tryon_system(name, {"weights": {f: files[f] for f in families}})
         prepared = system.prepare_person(person)
-        mask = (
-            torch.from_numpy(np.isin(prepared.scene.ids, GARMENT)).float()[None, None] * 1.9 - 0.95
-        )
+        worn = torch.from_numpy(np.isin(prepared.scene.ids, LIP20_TOPS)).float()[None, None]
+        mask = worn * 1.9 - 0.95
         photo = torch.from_numpy(prepared.scene.small / 127.5 - 1).permute(2, 0, 1)[None]
         # a picture in which the garment is violet
         violet = torch.tensor([0.2, -0.8, 0.6])[None, :, None, None]
@@ -159,7 +157,7 @@ def test_the_warped_garment_alone_has_its_own_colours(results):
         found.image[found.stages["garment_alpha"] == 0],
         person.image[found.stages["garment_alpha"] == 0],
     )
-    old = np.isin(person.parse.ids, GARMENT)
+    old = np.isin(person.parse.ids, LIP20_TOPS)
     left = (found.edited[old] == 0).mean()
     assert 0.01 < left < 0.5
     assert found.measures["leftover"] == pytest.approx(left, abs=0.05)
