@@ -11,7 +11,6 @@ import numpy as np
 
 from pipelines.evaluation.averages import mean_known
 from pipelines.labels import LIP20, LIP20_ARMS
-from pipelines.rendering.label_repair import repaired_labels
 from pipelines.types import Image, Mask, ParseMap
 
 FACE, HAIR, LOWER, HANDS = "face", "hair", "lower clothes", "hands"
@@ -37,13 +36,13 @@ def part_changes(
 
     ``picture`` and ``photo`` are ``uint8 [H, W, 3]``, ``parse`` is in LIP20; ``hidden`` ``bool
     [H, W]`` is what the clothing-agnostic person hides: of the arms, everything but the hands.
-    Without it hands are not known. A cuff that the parse calls a hand is none.
+    Without it hands are not known.
     """
     apart = cv2.absdiff(picture, photo).mean(2, dtype=np.float64)
     radius = max(1, round(EDGE_PX * apart.shape[0] / EDGE_HEIGHT))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     found = {}
-    for name, part in _parts(repaired_labels(photo, parse), hidden).items():
+    for name, part in _parts(parse, hidden).items():
         inside = cv2.erode(part.astype(np.uint8), disc) > 0
         found[name] = PartChange(_mean(apart[part]), _mean(apart[inside]))
     return found

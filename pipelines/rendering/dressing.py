@@ -64,7 +64,7 @@ def prepare_person(
     """
     canvas = find_canvas(person)
     shown = on_canvas(person, canvas)
-    shown = replace(shown, parse=repaired_labels(shown.image, shown.parse))
+    shown = replace(shown, parse=repaired_labels(shown))
     scene = make_scene(shown, working_size, kept)
     return PreparedPerson(
         person, canvas, shown, scene, PersonEvidence.of(person, scene), known=known(shown)

@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from pipelines.body import scaled
 from pipelines.labels import LIP20, LIP20_ARMS, LIP20_LOWER, LIP20_TOPS
+from pipelines.preprocess.agnostic import agnostic_mask
 from pipelines.rendering.fill import grown, nearest_ids, opened, parts, shrunk
-from pipelines.types import Image, Mask, ParseMap
+from pipelines.stage import PersonInputs
+from pipelines.types import Image, Mask, ParseMap, Pose
 
 _REFERENCE_WIDTH = 192
 _FINEST = 2.0
@@ -33,28 +36,38 @@ _OF_CLOTH, _OF_SKIN = 0.08, 0.15
 """Share of a sample that must be as near: a print's colours, and single pixels, are not enough."""
 
 
-def repaired_labels(photo: Image, parse: ParseMap) -> ParseMap:
-    """The parse (LIP20) of a photo ``uint8 [H, W, 3]``, its arms without what shows cloth.
+def repaired_labels(person: PersonInputs) -> ParseMap:
+    """The person's parse (LIP20), its arms without what shows cloth; hands stay as they are.
 
-    Such pixels get the label of the top or the lower clothes that they hang together with.
+    Such pixels get the label of the top or the lower clothes that they hang together with. Beyond
+    the wrist networks expect a hand, and would let a piece of it float where cloth was taken away.
+    Raises ``ItemError`` (``uncertain_pose``) where no shoulder was found.
     """
+    parse = person.parse
     height, width = parse.ids.shape
     scale = min(1.0, _FINEST * _REFERENCE_WIDTH / width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     ids = np.asarray(cv2.resize(parse.ids, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    image = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+    image = np.asarray(cv2.resize(person.image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    hands = hand_pixels(ids, scaled(person.pose, size[0] / width, size[1] / height))
     face, unit = ids == LIP20.FACE, size[0] / _REFERENCE_WIDTH
     made = parse.ids
     for labels in (LIP20_TOPS, LIP20_LOWER):
         cloth, found = np.isin(ids, labels), np.zeros(ids.shape, bool)
         for label in LIP20_ARMS:
-            found |= cloth_called_arm(image, ids == label, face, cloth, unit)
+            found |= cloth_called_arm(image, (ids == label) & ~hands, face, cloth, unit)
         if found.any():
             share = cv2.resize(found.astype(np.float32), (width, height))
             where = (share > 0.5) & np.isin(made, LIP20_ARMS)
             made = np.where(where, nearest_ids(made, np.isin(made, labels)), made)
             ids = np.where(found, nearest_ids(ids, cloth), ids)
     return ParseMap(made, parse.labels)
+
+
+def hand_pixels(ids: NDArray[np.uint8], pose: Pose) -> Mask:
+    """Arm pixels that agnostic maps keep: beyond the wrist. Raises ``ItemError``."""
+    parse = ParseMap(ids, LIP20)
+    return parse.mask(*LIP20_ARMS) & ~agnostic_mask(parse, pose)
 
 
 def cloth_called_arm(image: Image, arm: Mask, face: Mask, cloth: Mask, unit: float) -> Mask:

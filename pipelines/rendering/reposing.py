@@ -73,7 +73,7 @@ class Reposing:
                 code="uncertain_pose",
                 hint="Give a pose of somebody who is seen from the same side as the person.",
             )
-        clean = replace(person, parse=repaired_labels(person.image, person.parse))
+        clean = replace(person, parse=repaired_labels(person))
         shown = articulated(clean, turns_between(person.pose.body, target.body))
         return ReposedPerson(
             self.system.prepare_person(shown),

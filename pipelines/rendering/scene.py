@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from pipelines.body import Body25, scaled
 from pipelines.labels import LIP20, LIP20_ARMS, LIP20_TOPS
-from pipelines.preprocess.agnostic import agnostic_mask
 from pipelines.preprocess.agnostic_shapes import torso_completed
 from pipelines.preprocess.guided_filter import guided_filter
 from pipelines.rendering.fill import grain, grown, membrane, shrunk
+from pipelines.rendering.label_repair import hand_pixels
 from pipelines.stage import PersonInputs
-from pipelines.types import Alpha, Image, Mask, ParseMap, Pose, Size
+from pipelines.types import Alpha, Image, Mask, Pose, Size
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -68,7 +68,7 @@ def make_scene(person: PersonInputs, size: Size, kept: tuple[LIP20, ...] = FRONT
     ids = np.asarray(cv2.resize(parse.ids, shape, interpolation=cv2.INTER_NEAREST), np.uint8)
     pose = scaled(person.pose, size.width / width, size.height / height)
     hands = cv2.resize(
-        _hands(ids, pose).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
+        hand_pixels(ids, pose).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
     )
     front = soft_cutout(photo, parse.mask(*kept) | (hands > 0), unit)
     old = parse.mask(*LIP20_TOPS)
@@ -107,12 +107,6 @@ def soft_cutout(photo: Image, part: Mask, unit: float) -> Bytes:
     near = cv2.dilate(inside, _disc(2 * unit))
     sure = cv2.erode(inside, _disc(2 * unit))
     return as_bytes(np.maximum(np.clip((edged - 0.15) / 0.7, 0, 1) * near, sure))
-
-
-def _hands(ids: NDArray[np.uint8], pose: Pose) -> Mask:
-    """Arm pixels that agnostic maps keep: beyond the wrist."""
-    parse = ParseMap(ids, LIP20)
-    return parse.mask(*LIP20_ARMS) & ~agnostic_mask(parse, pose)
 
 
 def background_behind(photo: Image, small: Floats, ids: NDArray[np.uint8], soft: Bytes) -> Image:

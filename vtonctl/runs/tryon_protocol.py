@@ -30,8 +30,8 @@ _COST_LINES = {
     "leak": "worn garment: top, dress and coat of the same parse; the agnostic mask is that of "
     f"the parse and pose that the systems get; kept: within {SAME_LEVELS} of 255 of the photo",
     "parts to be kept": "face, hair, trousers and skirts of the same parse, and of its arms what "
-    "the agnostic mask leaves, without what has the colours of clothes beside it; their edge: "
-    f"{EDGE_PX} px at {EDGE_HEIGHT} rows, where the old garment may show through",
+    f"the agnostic mask leaves; their edge: {EDGE_PX} px at {EDGE_HEIGHT} rows, where the old "
+    "garment may show through",
     "time": "one pair at a time, nothing prepared before, without reading files; medians by the "
     "clock, and of processor time for both steps together",
     "memory": "the most that this process held while the system worked: libraries and the other "

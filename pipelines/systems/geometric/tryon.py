@@ -57,7 +57,7 @@ class GeometricTryOn:
 
     def prepare_person(self, person: PersonInputs) -> PreparedPerson:
         """Take a person apart. Raises ``ItemError`` (``uncertain_pose``, ``no_garment``)."""
-        person = replace(person, parse=repaired_labels(person.image, person.parse))
+        person = replace(person, parse=repaired_labels(person))
         target = body_target(person.pose, person.parse)
         layers = split_person(person, _trunk_outline(target))
         height, width = person.image.shape[:2]
