@@ -1,5 +1,6 @@
 """Fingerprints, hashes, order of work: the parts of a plan by themselves."""
 
+import gc
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from pipelines.layout import Artifact
 from pipelines.registry import FRAME, PARSE, POSE
 from pipelines.stage import Subject
 from vtonctl.runs import ledger as ledger_module
+from vtonctl.runs.collecting import no_collecting
 from vtonctl.runs.filehash import (
     FileState,
     HashCache,
@@ -65,6 +67,19 @@ def test_seeds_are_fixed_for_all_time():
     for names in (["Zoë", 'a"b\\c', 12], ["p", "g", 0, "arms up ☝"]):
         digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()
         assert item_seed(*names) == int(digest[:8], 16)
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_collector_rests_and_is_left_as_it_was(was_on):
+    before = gc.isenabled()
+    try:
+        (gc.enable if was_on else gc.disable)()
+        with pytest.raises(ItemError), no_collecting():
+            assert not gc.isenabled()
+            raise ItemError("bad", code="bad", hint="Look.")
+        assert gc.isenabled() == was_on
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_hashes_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
