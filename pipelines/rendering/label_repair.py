@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from pipelines.body import scaled
-from pipelines.labels import LIP20, LIP20_ARMS, LIP20_LOWER, LIP20_TOPS
+from pipelines.labels import LIP20, LIP20_ARMS, LIP20_TOPS
 from pipelines.preprocess.agnostic import agnostic_mask
 from pipelines.rendering.fill import grown, nearest_ids, opened, parts, shrunk
 from pipelines.stage import PersonInputs
@@ -39,7 +39,7 @@ _OF_CLOTH, _OF_SKIN = 0.08, 0.15
 def repaired_labels(person: PersonInputs) -> ParseMap:
     """The person's parse (LIP20), its arms without what shows cloth; hands stay as they are.
 
-    Such pixels get the label of the top or the lower clothes that they hang together with. Beyond
+    Such pixels get the label of the top, trousers or skirt that they hang together with. Beyond
     the wrist networks expect a hand, and would let a piece of it float where cloth was taken away.
     Raises ``ItemError`` (``uncertain_pose``) where no shoulder was found.
     """
@@ -52,7 +52,7 @@ def repaired_labels(person: PersonInputs) -> ParseMap:
     hands = hand_pixels(ids, scaled(person.pose, size[0] / width, size[1] / height))
     face, unit = ids == LIP20.FACE, size[0] / _REFERENCE_WIDTH
     made = parse.ids
-    for labels in (LIP20_TOPS, LIP20_LOWER):
+    for labels in (LIP20_TOPS, (LIP20.PANTS, LIP20.SKIRT)):
         cloth, found = np.isin(ids, labels), np.zeros(ids.shape, bool)
         for label in LIP20_ARMS:
             found |= cloth_called_arm(image, (ids == label) & ~hands, face, cloth, unit)

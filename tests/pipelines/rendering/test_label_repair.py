@@ -40,7 +40,7 @@ def drawn(garment, *, arm=SKIN, sleeve=None, label=LIP20.UPPER, hand=None):
 
 
 def seen(photo, ids, unit=1.0):
-    """The person of a photo and labels, upright, the wrist well above the end of the arm."""
+    """The person of a photo and labels, upright; an arm that ends above its wrist shows no hand."""
     xy, score = np.zeros((25, 2), np.float32), np.zeros(25, np.float32)
     for joint, place in {
         Body25.NOSE: (96, 30), Body25.NECK: (96, 58), Body25.RIGHT_SHOULDER: (62, 60),
@@ -77,6 +77,13 @@ def test_only_what_hangs_together_with_the_garment():
     photo, ids = person.image.copy(), person.parse.ids.copy()
     photo[120:140, 160:175] = BLUE  # a bag, say
     ids[110:170, 155:180] = LIP20.RIGHT_ARM
+    assert (repaired_labels(seen(photo, ids)).ids == ids).all()
+
+
+def test_bare_legs_are_no_cloth():
+    person = drawn(BLUE, arm=SHADE)
+    photo, ids = person.image.copy(), person.parse.ids.copy()
+    photo[150:, 60:130], ids[150:, 60:130] = SHADE, LIP20.LEFT_LEG
     assert (repaired_labels(seen(photo, ids)).ids == ids).all()
 
 
