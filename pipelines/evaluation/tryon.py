@@ -27,7 +27,7 @@ from pipelines.evaluation.learned_metrics import (
 )
 from pipelines.evaluation.levels import LEVELS
 from pipelines.evaluation.tryon_sheet import Gallery
-from pipelines.labels import LIP20, LIP20_TOPS
+from pipelines.labels import LIP20, LIP20_ARMS, LIP20_TOPS
 from pipelines.stage import TryOnResult
 from pipelines.types import Image, Mask, ParseMap
 
@@ -36,7 +36,7 @@ MEAN_COLOUR = "mean colour"
 COVERED_ENOUGH = 0.9
 """Share of the worn garment that must not reach a system, or the truth leaks into its picture."""
 
-REGION = (*LIP20_TOPS, LIP20.NECK, LIP20.LEFT_ARM, LIP20.RIGHT_ARM)
+REGION = (*LIP20_TOPS, LIP20.NECK, *LIP20_ARMS)
 REGION_RIM_PX, REGION_RIM_HEIGHT = 5, 256
 
 

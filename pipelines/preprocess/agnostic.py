@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from pipelines.body import Body25
 from pipelines.errors import ConfigError, ItemError
-from pipelines.labels import LIP20
+from pipelines.labels import LIP20, LIP20_ARMS, LIP20_TOPS
 from pipelines.layout import Artifact
 from pipelines.preprocess.agnostic_shapes import (
     REFERENCE_WIDTH,
@@ -46,7 +46,7 @@ from pipelines.types import Image, Mask, ParseMap, Pose
 GRAY = 128
 VARIANTS = ("v3.2", "viton-hd")
 
-_GARMENT = (LIP20.UPPER, LIP20.DRESS, LIP20.COAT, LIP20.NECK)
+_GARMENT = (*LIP20_TOPS, LIP20.NECK)
 _HEAD = (LIP20.SUNGLASSES, LIP20.FACE)
 _LOWER = (
     LIP20.PANTS,
@@ -104,6 +104,14 @@ def agnostic_mask(parse: ParseMap, pose: Pose) -> Mask:
     and a rim around them. Hands, face, hair, head wear, lower clothes, legs and shoes stay.
     """
     return _mask(parse, pose, _painted(parse, pose, "v3.2"))
+
+
+def hand_pixels(parse: ParseMap, pose: Pose) -> Mask:
+    """Arm pixels that ``agnostic_mask`` keeps: beyond the wrist, ``bool [H, W]``.
+
+    Raises ``ItemError`` (``uncertain_pose``) where no shoulder was found.
+    """
+    return parse.mask(*LIP20_ARMS) & ~agnostic_mask(parse, pose)
 
 
 def _mask(parse: ParseMap, pose: Pose, painted: Mask) -> Mask:

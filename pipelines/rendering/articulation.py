@@ -19,14 +19,7 @@ from pipelines.body import Body25
 from pipelines.labels import LIP20, LIP20_TOPS
 from pipelines.preprocess.agnostic_shapes import hips_widened, torso_completed
 from pipelines.preprocess.pose_placement import torso_length
-from pipelines.rendering.fill import (
-    closed_wide,
-    grown,
-    membrane,
-    nearest_ids,
-    reflected,
-    shrunk,
-)
+from pipelines.rendering.fill import closed_wide, grown, membrane, nearest_ids, reflected, shrunk
 from pipelines.rendering.limbs import FEET, LIMBS, Limb, Turns, legs_cross
 from pipelines.stage import PersonInputs
 from pipelines.types import Image, Keypoints, Mask, ParseMap, Pose

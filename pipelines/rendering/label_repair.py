@@ -13,10 +13,10 @@ from scipy.spatial.distance import cdist
 
 from pipelines.body import scaled
 from pipelines.labels import LIP20, LIP20_ARMS, LIP20_TOPS
-from pipelines.preprocess.agnostic import agnostic_mask
+from pipelines.preprocess.agnostic import hand_pixels
 from pipelines.rendering.fill import grown, nearest_ids, opened, parts, shrunk
 from pipelines.stage import PersonInputs
-from pipelines.types import Image, Mask, ParseMap, Pose
+from pipelines.types import Image, Mask, ParseMap
 
 _REFERENCE_WIDTH = 192
 _FINEST = 2.0
@@ -49,7 +49,8 @@ def repaired_labels(person: PersonInputs) -> ParseMap:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     ids = np.asarray(cv2.resize(parse.ids, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     image = np.asarray(cv2.resize(person.image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    hands = hand_pixels(ids, scaled(person.pose, size[0] / width, size[1] / height))
+    pose = scaled(person.pose, size[0] / width, size[1] / height)
+    hands = hand_pixels(ParseMap(ids, parse.labels), pose)
     face, unit = ids == LIP20.FACE, size[0] / _REFERENCE_WIDTH
     made = parse.ids
     for labels in (LIP20_TOPS, (LIP20.PANTS, LIP20.SKIRT)):
@@ -62,12 +63,6 @@ def repaired_labels(person: PersonInputs) -> ParseMap:
             made = np.where(where, nearest_ids(made, np.isin(made, labels)), made)
             ids = np.where(found, nearest_ids(ids, cloth), ids)
     return ParseMap(made, parse.labels)
-
-
-def hand_pixels(ids: NDArray[np.uint8], pose: Pose) -> Mask:
-    """Arm pixels that agnostic maps keep: beyond the wrist. Raises ``ItemError``."""
-    parse = ParseMap(ids, LIP20)
-    return parse.mask(*LIP20_ARMS) & ~agnostic_mask(parse, pose)
 
 
 def cloth_called_arm(image: Image, arm: Mask, face: Mask, cloth: Mask, unit: float) -> Mask:

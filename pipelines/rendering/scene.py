@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from pipelines.body import Body25, scaled
 from pipelines.labels import LIP20, LIP20_ARMS, LIP20_TOPS
+from pipelines.preprocess.agnostic import hand_pixels
 from pipelines.preprocess.agnostic_shapes import torso_completed
 from pipelines.preprocess.guided_filter import guided_filter
-from pipelines.rendering.fill import grain, grown, membrane, shrunk
-from pipelines.rendering.label_repair import hand_pixels
+from pipelines.rendering.fill import disc, grain, grown, membrane, shrunk
 from pipelines.stage import PersonInputs
-from pipelines.types import Alpha, Image, Mask, Pose, Size
+from pipelines.types import Alpha, Image, Mask, ParseMap, Pose, Size
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -67,15 +67,14 @@ def make_scene(person: PersonInputs, size: Size, kept: tuple[LIP20, ...] = FRONT
     small = cv2.resize(photo, shape, interpolation=cv2.INTER_AREA).astype(np.float32)
     ids = np.asarray(cv2.resize(parse.ids, shape, interpolation=cv2.INTER_NEAREST), np.uint8)
     pose = scaled(person.pose, size.width / width, size.height / height)
-    hands = cv2.resize(
-        hand_pixels(ids, pose).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
-    )
+    few = hand_pixels(ParseMap(ids, LIP20), pose).astype(np.uint8)
+    hands = cv2.resize(few, (width, height), interpolation=cv2.INTER_NEAREST)
     front = soft_cutout(photo, parse.mask(*kept) | (hands > 0), unit)
     old = parse.mask(*LIP20_TOPS)
     soft = as_bytes(smooth(_wiped(old, parse.mask(LIP20.BACKGROUND), unit), unit))
     removed = cv2.min(soft, 255 - front)
     body = (old | parse.mask(*LIP20_ARMS)).astype(np.float32)
-    band = cv2.dilate(body, _disc(2 * unit)) - cv2.erode(body, _disc(2 * unit))
+    band = cv2.dilate(body, disc(2 * unit)) - cv2.erode(body, disc(2 * unit))
     return Scene(
         photo=photo,
         front=front,
@@ -104,8 +103,8 @@ def soft_cutout(photo: Image, part: Mask, unit: float) -> Bytes:
         photo, inside, radius=max(2, round(2 * unit)), epsilon=_EDGE_EPSILON, shrink=shrink
     )
     # far from an edge of the label the filter must not find anything
-    near = cv2.dilate(inside, _disc(2 * unit))
-    sure = cv2.erode(inside, _disc(2 * unit))
+    near = cv2.dilate(inside, disc(2 * unit))
+    sure = cv2.erode(inside, disc(2 * unit))
     return as_bytes(np.maximum(np.clip((edged - 0.15) / 0.7, 0, 1) * near, sure))
 
 
@@ -171,8 +170,3 @@ def inner(mask: Mask, radius: float) -> Mask:
 def as_bytes(alpha: Alpha) -> Bytes:
     """0..1 as 0..255."""
     return np.asarray(np.clip(np.round(alpha * 255), 0, 255), np.uint8)
-
-
-def _disc(radius: float) -> NDArray[np.uint8]:
-    side = 2 * max(1, round(radius)) + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

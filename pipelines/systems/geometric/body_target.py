@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.body import Body25
 from pipelines.errors import ItemError
-from pipelines.labels import LIP20, LIP20_TOPS
+from pipelines.labels import LIP20, LIP20_ARMS, LIP20_TOPS
 from pipelines.types import Keypoints, ParseMap, Pose
 
 Point = NDArray[np.float64]
@@ -205,7 +205,7 @@ def _edge(
         [*LIP20_TOPS, LIP20.NECK, LIP20.PANTS, LIP20.SKIRT,
          LIP20.LEFT_LEG, LIP20.RIGHT_LEG, LIP20.SCARF],
     )  # fmt: skip
-    arm = _near_arm(points, side) | np.isin(ids, [LIP20.LEFT_ARM, LIP20.RIGHT_ARM, LIP20.GLOVE])
+    arm = _near_arm(points, side) | np.isin(ids, [*LIP20_ARMS, LIP20.GLOVE])
     widths = np.full(len(levels), np.nan)
     for i in range(len(levels)):
         empty = np.flatnonzero((ids[i] == LIP20.BACKGROUND) & (steps > 0.15 * unit))

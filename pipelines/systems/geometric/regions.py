@@ -164,8 +164,7 @@ def _top_and_arms(
 ) -> tuple[Mask, Mask, Mask]:
     """The top's pixels and the bare left and right arm, sorted out by colour."""
     top = np.isin(ids, LIP20_TOPS) & ~_dress_skirt(ids, body, unit)
-    labels = LIP20_ARMS
-    arms = [parts(closed(ids == i, unit / 40), round(unit * unit / 60)) for i in labels]
+    arms = [parts(closed(ids == i, unit / 40), round(unit * unit / 60)) for i in LIP20_ARMS]
     for i, wrist in enumerate((Body25.LEFT_WRIST, Body25.RIGHT_WRIST)):
         hand = hand_called_top(image, ids, top, body, wrist, unit)
         top &= ~hand

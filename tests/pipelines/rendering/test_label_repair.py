@@ -8,9 +8,12 @@ import pytest
 
 from pipelines.body import Body25
 from pipelines.labels import LIP20
+from pipelines.rendering.dressing import prepare_person
 from pipelines.rendering.label_repair import repaired_labels
+from pipelines.rendering.reposing import Reposing
 from pipelines.stage import PersonInputs
-from pipelines.types import Keypoints, ParseMap, Pose
+from pipelines.systems.geometric.tryon import GeometricTryOn
+from pipelines.types import Keypoints, ParseMap, Pose, Size
 
 SKIN, SHADE, BLUE, BLACK, GRAY = (
     (222, 178, 156), (128, 96, 82), (40, 70, 150), (24, 24, 28), (126, 128, 132),
@@ -91,6 +94,34 @@ def test_trousers_beside_a_forearm():
     made = repaired_labels(drawn(BLUE, hand=GRAY))
     assert (made.ids[163:178, 131:138] == LIP20.PANTS).all()
     assert (made.ids[163:178, 144:150] == LIP20.LEFT_ARM).all()
+
+
+def test_networks_are_shown_repaired_labels():
+    person = drawn(BLUE, sleeve=BLUE)
+    made = prepare_person(person, Size(256, 192), known=lambda shown: shown)
+    wanted = repaired_labels(person).ids
+    assert made.canvas.whole and (wanted != person.parse.ids).any()
+    for ids in (made.shown.parse.ids, made.known.parse.ids, made.scene.ids):
+        assert (ids == wanted).all()
+
+
+def test_the_system_without_networks_takes_the_sleeve_off():
+    layers = GeometricTryOn().prepare_person(drawn(BLUE, sleeve=BLUE)).layers
+    assert (layers.removed[70:100, 134:146] > 250).all()
+    bare = GeometricTryOn().prepare_person(drawn(BLUE)).layers
+    assert not bare.removed[70:100, 140:146].any()
+
+
+class _Shown:
+    def prepare_person(self, person):
+        self.person = person
+
+
+def test_people_in_other_poses_are_repaired_before_they_turn(monkeypatch):
+    monkeypatch.setattr("pipelines.rendering.reposing.articulated", lambda person, turns: person)
+    person, system = drawn(BLUE, sleeve=BLUE), _Shown()
+    Reposing(system).prepare_pose(person, person.pose)
+    assert (system.person.parse.ids == repaired_labels(person).ids).all()
 
 
 def test_large_photos_are_repaired_alike():
